@@ -1,0 +1,61 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import Router from "@koa/router";
+import Koa from "koa";
+import type { Logger } from "pino";
+import { answerErrors } from "./answer-errors.ts";
+import type { Settings } from "./env.ts";
+import { createPassOn } from "./pass-on.ts";
+import { cancelRun } from "./routes/cancel.ts";
+import { healthy, ready } from "./routes/health.ts";
+import { holdDuringStops } from "./routes/hold.ts";
+import { runsCreate } from "./routes/runs-create.ts";
+import { runsJoin } from "./routes/runs-join.ts";
+import { runsStream } from "./routes/runs-stream.ts";
+import { stopThread } from "./routes/stop.ts";
+import { webPage } from "./routes/web.ts";
+import { ServerKindProbe } from "./server-kind.ts";
+import type { Services } from "./services.ts";
+import { Stops } from "./stop/stops.ts";
+import { Threads } from "./stop/threads.ts";
+
+/** The proxy without a port of its own. */
+export interface App {
+  koa: Koa;
+  /** For the HTTP server's `upgrade` event. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
+}
+
+export function createApp(settings: Settings, log: Logger): App {
+  const upstream = { url: settings.upstreamUrl, apiKey: settings.upstreamKey };
+  const threads = new Threads();
+  const services: Services = {
+    settings,
+    upstream,
+    log,
+    threads,
+    server: new ServerKindProbe(upstream),
+    stops: new Stops(threads, log, settings.messagesKey),
+  };
+  const { passOn, upgrade } = createPassOn(upstream);
+  const router = new Router();
+  router.get("/-/healthy", healthy());
+  router.get("/-/ready", ready(services));
+  router.post("/threads/:thread_id/stop", stopThread(services));
+  router.post("/threads/:thread_id/runs/:run_id/cancel", cancelRun(services, passOn));
+  router.get("/threads/:thread_id/runs/:run_id/stream", runsJoin(services));
+  router.post("/threads/:thread_id/runs/stream", runsStream(services));
+  router.post("/threads/:thread_id/runs", runsCreate(services, passOn));
+  router.post("/threads/:thread_id/runs/wait", runsCreate(services, passOn));
+
+  const koa = new Koa();
+  koa.use(answerErrors(log));
+  koa.use(webPage());
+  koa.use(router.routes());
+  koa.use(holdDuringStops(services));
+  koa.use(async function passOnTheRest(ctx) {
+    await passOn(ctx);
+  });
+  koa.on("error", (error) => log.warn({ err: error }, "connection failed"));
+  return { koa, upgrade };
+}

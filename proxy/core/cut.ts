@@ -1,0 +1,116 @@
+import { isAI, isObject, isTool, type Message, messagesIn, typeOf } from "./message.ts";
+import { stableId } from "./stable-id.ts";
+import type { Transcript } from "./transcript.ts";
+
+export type Action = "interrupt" | "rollback";
+export type Keep = "partial" | "nothing";
+/** Who cut the run: a Stop, or, when it is healed, what ended it. */
+export type Reason = "user" | "interrupted" | "error" | "timeout";
+
+/** A thread's state as `GET /threads/:t/state?subgraphs=true` answers, as far as the plan looks at it. */
+export interface State {
+  values: unknown;
+  next: string[];
+  tasks: Task[];
+  created_at?: string | null;
+  metadata?: Record<string, unknown> | null;
+}
+
+export interface Task {
+  id: string;
+  name: string;
+  result?: unknown;
+  error?: unknown;
+  interrupts?: unknown[];
+  state?: unknown;
+}
+
+/** How a run is stopped, and for whom. */
+export interface Stop {
+  runId: string;
+  action: Action;
+  keep: Keep;
+  reason: Reason;
+  /** ISO 8601. */
+  at: string;
+  /** The key of the conversation in the graph's state. */
+  messagesKey: string;
+}
+
+/** All that the plan goes by, gathered once, before anything is written. */
+export interface Cut extends Stop {
+  transcript: Transcript;
+  /** The tasks that were cut: begun or about to begin, and without a result. */
+  tasks: Task[];
+  /** Ids of the tool calls that had no answer in the conversation. */
+  openCalls: string[];
+  /** The conversation had come to its tools: what spoke then, spoke inside of one. */
+  inTools: boolean;
+  /** The run's input, if the graph never came to write it into the state. */
+  missingInput?: Record<string, unknown>;
+}
+
+/** What the plan needs of a run as `GET /threads/:t/runs/:r` answers. */
+export interface CutRun {
+  created_at: string;
+  kwargs?: { input?: unknown } | null;
+}
+
+export function gatherCut(stop: Stop, run: CutRun, state: State, transcript: Transcript): Cut {
+  const messages = messagesIn(state.values, stop.messagesKey);
+  return {
+    ...stop,
+    transcript,
+    tasks: (state.tasks ?? []).filter((task) => task.result == null),
+    openCalls: messages.flatMap((message, at) => openCallsOf(message, messages.slice(at + 1))),
+    inTools: endsInOpenCalls(messages),
+    missingInput: missingInput(stop, run, state, transcript),
+  };
+}
+
+/** Ids of the message's calls that none of the messages after it answers. */
+export function openCallsOf(message: Message, after: Message[]): string[] {
+  if (!isAI(message)) return [];
+  const answered = new Set(after.filter(isTool).map((answer) => answer.tool_call_id));
+  return (message.tool_calls ?? []).flatMap(({ id }) => (id && !answered.has(id) ? [id] : []));
+}
+
+function endsInOpenCalls(messages: Message[]): boolean {
+  const at = messages.findLastIndex((message) => !isTool(message));
+  const last = messages[at];
+  return last !== undefined && openCallsOf(last, messages.slice(at + 1)).length > 0;
+}
+
+/** A run that was queued, or cut before its first checkpoint, has left no trace of what the user said. */
+function missingInput(stop: Stop, run: CutRun, state: State, transcript: Transcript) {
+  const input = run.kwargs?.input;
+  if (transcript.begun || !isObject(input) || state.metadata?.run_id === stop.runId) return undefined;
+  if (state.created_at && Date.parse(state.created_at) >= Date.parse(run.created_at)) return undefined;
+  const messages = inputMessages(input, stop);
+  return messages.length > 0 ? { ...input, [stop.messagesKey]: messages } : undefined;
+}
+
+/** The input's messages in wire form, each with an id, so that writing them twice writes them once. */
+export function inputMessages(input: unknown, { messagesKey, runId }: Stop): Message[] {
+  const given = isObject(input) ? input[messagesKey] : undefined;
+  const list = given == null ? [] : Array.isArray(given) && !isPair(given) ? given : [given];
+  return list.flatMap((item: unknown, index): Message[] => {
+    const message = asMessage(item);
+    return message ? [{ ...message, id: message.id ?? stableId(runId, "input", String(index)) }] : [];
+  });
+}
+
+const roles: Record<string, string> = { user: "human", assistant: "ai" };
+
+function asMessage(item: unknown): Message | undefined {
+  if (typeof item === "string") return { type: "human", content: item };
+  if (isPair(item)) return { type: roles[item[0]] ?? item[0], content: item[1] };
+  if (!isObject(item)) return undefined;
+  const { role, ...fields } = item;
+  const type = typeof item.type === "string" ? typeOf({ type: item.type }) : role;
+  if (typeof type !== "string") return undefined;
+  return { ...fields, type: roles[type] ?? type } as Message;
+}
+
+const isPair = (item: unknown): item is [string, string] =>
+  Array.isArray(item) && item.length === 2 && item.every((part) => typeof part === "string");

@@ -1,0 +1,67 @@
+/** A message as LangGraph servers send and take it: plain JSON, snake case. */
+export interface Message {
+  type: string;
+  id?: string | null;
+  content: Content;
+  name?: string | null;
+  tool_calls?: ToolCall[];
+  /** Chunks only: what has streamed of each call's arguments. */
+  tool_call_chunks?: ToolCallChunk[];
+  tool_call_id?: string;
+  status?: string;
+  additional_kwargs?: Record<string, unknown>;
+  response_metadata?: Record<string, unknown>;
+  usage_metadata?: Record<string, unknown> | null;
+}
+
+export type Content = string | ContentBlock[];
+
+export interface ContentBlock {
+  type?: string;
+  text?: string;
+  [field: string]: unknown;
+}
+
+export interface ToolCall {
+  id?: string | null;
+  name: string;
+  args: Record<string, unknown>;
+  type?: "tool_call";
+}
+
+export interface ToolCallChunk {
+  id?: string | null;
+  name?: string | null;
+  args?: string | null;
+  index?: number | string | null;
+}
+
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const other = new Set(["human", "user", "system", "developer", "tool", "function", "remove"]);
+
+/** The message's type without the chunk's suffix: Python says `AIMessageChunk`, JS says `ai`. */
+export function typeOf(message: Pick<Message, "type">): string {
+  const type = message.type.replace(/MessageChunk$/, "").toLowerCase();
+  return type === "assistant" ? "ai" : type;
+}
+
+/** Whether the model said it. A provider that names no role makes LangChain call its reply `generic`. */
+export const isAI = (message: Pick<Message, "type">): boolean => !other.has(typeOf(message));
+
+export const isTool = (message: Pick<Message, "type">): boolean => typeOf(message) === "tool";
+
+/** The text a reader sees: the string, or the text blocks joined. */
+export function textOf(content: Content | undefined): string {
+  if (typeof content === "string") return content;
+  return (content ?? []).map((block) => (typeof block.text === "string" ? block.text : "")).join("");
+}
+
+/** The messages under `key` of a thread's values, or none. */
+export function messagesIn(values: unknown, key: string): Message[] {
+  const list = isObject(values) ? values[key] : undefined;
+  return Array.isArray(list)
+    ? list.filter((item): item is Message => isObject(item) && typeof item.type === "string")
+    : [];
+}

@@ -1,0 +1,168 @@
+import type { Cut, State, Task } from "./cut.ts";
+import { openCallsOf } from "./cut.ts";
+import { answerTo } from "./fate.ts";
+import { isAI, isObject, isTool, type Message, messagesIn } from "./message.ts";
+import { safeMessage } from "./safe-message.ts";
+import { stableId } from "./stable-id.ts";
+import type { Streamed } from "./transcript.ts";
+
+/** One `POST /threads/:t/state`. `values: null` as `__end__` lets the pending step go without running it. */
+export interface Write {
+  values: Record<string, unknown> | null;
+  asNode?: string;
+}
+
+const letGo: Write = { values: null, asNode: "__end__" };
+
+/**
+ * The next write that brings the thread to where the stop should leave it, or
+ * undefined when it is there. Asked again after each write, with the state as
+ * it then is; so a plan that was cut short goes on where it stood, and a plan
+ * that was carried out plans nothing.
+ *
+ * Order: results of finished siblings first (any other write would discard
+ * them), then the input if the graph never wrote it, then what was cut, and at
+ * last whatever the graph would have run next is let go.
+ */
+export function nextWrite(state: State, cut: Cut): Write | undefined {
+  if (isPaused(state)) return undefined;
+  if (state.tasks.some((task) => task.result != null)) return letGo;
+  const messages = messagesIn(state.values, cut.messagesKey);
+  if (cut.missingInput && !hasAll(messages, messagesIn(cut.missingInput, cut.messagesKey))) {
+    return { values: cut.missingInput, asNode: "__start__" };
+  }
+  const missing = missingMessages(messages, cut);
+  if (missing.length > 0) return { values: { [cut.messagesKey]: missing }, asNode: cutNode(cut) };
+  return state.next.length > 0 ? letGo : undefined;
+}
+
+/** The plan after a rollback: the turn goes back in as plain conversation. */
+export function nextTurnWrite(state: State, cut: Cut, turn: Message[]): Write | undefined {
+  if (turn.length === 0) return undefined;
+  const messages = messagesIn(state.values, cut.messagesKey);
+  const missing = turn.filter(({ id }) => !messages.some((message) => message.id === id));
+  const asNode = turn.some(isAI) ? cutNode(cut) : "__start__";
+  if (missing.length > 0) return { values: { [cut.messagesKey]: missing }, asNode };
+  return state.next.length > 0 ? letGo : undefined;
+}
+
+/** Waiting for a human on purpose: not cut, and not to be cleared. */
+function isPaused({ tasks }: State): boolean {
+  const unfinished = tasks.filter((task) => task.result == null);
+  return unfinished.length > 0 && unfinished.every((task) => (task.interrupts?.length ?? 0) > 0);
+}
+
+const hasAll = (messages: Message[], wanted: Message[]) =>
+  wanted.every(({ id }) => messages.some((message) => message.id === id));
+
+/** What the conversation lacks: answers to open calls, then the replies that were cut, each with its answers. */
+function missingMessages(messages: Message[], cut: Cut): Message[] {
+  const replies = cutReplies(messages, cut).flatMap((reply): Message[] => {
+    const calls = reply.tool_calls ?? [];
+    return [reply, ...calls.map((call) => answer(call.id ?? "", reply, true, cut))];
+  });
+  const from = firstUnsettled(messages, cut);
+  if (from === -1) return replies;
+  const settled = settle(messages.slice(from), cut);
+  const existing = messages.slice(from);
+  if (existing.every((message, at) => settled[at] === message)) return [...settled.slice(existing.length), ...replies];
+  return [...rewrite(existing, settled, cut), ...replies];
+}
+
+/** Where the first reply stands that has an open call, or answers that we gave out of order; -1 if none does. */
+function firstUnsettled(messages: Message[], cut: Cut): number {
+  return messages.findIndex((message, at) => {
+    const calls = isAI(message) ? (message.tool_calls ?? []) : [];
+    const after = messages.slice(at + 1);
+    if (openCallsOf(message, after).length > 0) return true;
+    const ours = calls.some(({ id }) => cut.openCalls.includes(id ?? ""));
+    return ours && calls.some(({ id }, call) => after[call]?.tool_call_id !== id);
+  });
+}
+
+/** The same messages with every call answered once, right after its reply, in call order. */
+function settle(messages: Message[], cut: Cut): Message[] {
+  const answers = new Map(
+    messages
+      .filter(isTool)
+      .reverse()
+      .map((message) => [message.tool_call_id, message]),
+  );
+  const called = new Set(messages.filter(isAI).flatMap((reply) => (reply.tool_calls ?? []).map(({ id }) => id)));
+  return messages.flatMap((message): Message[] => {
+    if (isTool(message) && called.has(message.tool_call_id)) return [];
+    if (!isAI(message)) return [message];
+    const calls = message.tool_calls ?? [];
+    return [message, ...calls.map(({ id }) => answers.get(id ?? "") ?? answer(id ?? "", message, false, cut))];
+  });
+}
+
+/** A reducer that merges by id can't move a message, so those behind the gap come in anew, under new ids. */
+function rewrite(existing: Message[], settled: Message[], cut: Cut): Message[] {
+  const kept = existing.findIndex((message, at) => settled[at] !== message);
+  const moved = existing.slice(kept);
+  const removals = moved.flatMap(({ id }): Message[] => (id ? [{ type: "remove", id, content: "" }] : []));
+  const anew = settled.slice(kept).map((message) => {
+    if (!moved.includes(message) || !message.id) return message;
+    return { ...message, id: stableId(cut.runId, "moved", message.id) };
+  });
+  return [...removals, ...anew];
+}
+
+function answer(callId: string, reply: Message, replyWasCut: boolean, cut: Cut): Message {
+  const calls = reply.tool_calls ?? [];
+  const call = calls.find(({ id }) => id === callId) ?? { id: callId, name: "", args: {} };
+  const { calls: traces } = cut.transcript;
+  const startsAreKnown = calls.some(({ id }) => traces.get(id ?? "")?.fromEvents);
+  return answerTo(call, { trace: traces.get(callId), replyWasCut, startsAreKnown }, cut.runId);
+}
+
+/** The replies of the tasks that were cut, as they can be stored, in the order of their first token. */
+function cutReplies(messages: Message[], cut: Cut): Message[] {
+  if (cut.keep === "nothing") return [];
+  const present = new Set(messages.map(({ id }) => id));
+  return conversationReplies(cut).flatMap((streamed, index): Message[] => {
+    const id = streamed.message.id ?? stableId(cut.runId, "reply", String(index));
+    const safe = present.has(id) ? undefined : safeMessage(streamed);
+    return safe ? [mark({ ...safe, id }, streamed, cut)] : [];
+  });
+}
+
+/** Puts the stop on a reply that was cut; a reply that had ended is never marked. */
+export function mark(message: Message, { complete }: Streamed, cut: Cut): Message {
+  if (complete) return message;
+  const stopped = {
+    run_id: cut.runId,
+    at: cut.at,
+    action: cut.action,
+    reason: cut.reason,
+    ...(cut.transcript.whole ? {} : { truncated: true }),
+  };
+  return { ...message, response_metadata: { ...message.response_metadata, stopped } };
+}
+
+/** The streamed replies that belong to the conversation: of cut tasks, not from inside a tool, not of a graph that talks to itself. */
+function conversationReplies(cut: Cut): Streamed[] {
+  const { replies } = cut.transcript;
+  const ids = new Set(cut.tasks.map(({ id }) => id));
+  const known = replies.some(({ origin }) => origin.task && ids.has(origin.task));
+  const last = replies.at(-1)?.origin.task;
+  return replies.filter(({ origin }) => {
+    if (origin.path.includes("tools") || cut.inTools) return false;
+    if (known ? !ids.has(origin.task ?? "") : origin.task !== last) return false;
+    const task = cut.tasks.find(({ id }) => id === origin.task);
+    return origin.path.length < 2 || !task || sharesConversation(task, cut);
+  });
+}
+
+/** A subgraph's state shows whether it talks in the thread's conversation; where it isn't shown, what was seen counts. */
+function sharesConversation(task: Task, cut: Cut): boolean {
+  const values = isObject(task.state) ? task.state.values : undefined;
+  return !isObject(values) || Array.isArray(values[cut.messagesKey]);
+}
+
+/** The node that was cut: its outgoing edges are those that the write should follow. */
+function cutNode(cut: Cut): string | undefined {
+  const spoke = conversationReplies(cut).at(-1)?.origin.path[0];
+  return spoke ?? cut.tasks[0]?.name ?? cut.transcript.replies.at(-1)?.origin.path[0];
+}

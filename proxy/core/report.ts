@@ -1,0 +1,46 @@
+import type { Cut, State } from "./cut.ts";
+import type { Fate } from "./fate.ts";
+import { isAI, isObject, isTool, type Message, messagesIn } from "./message.ts";
+
+/** What a stop answers about the conversation. */
+export interface Report {
+  /** The replies that were cut and kept, as they stand in the thread. */
+  kept: Message[];
+  /** The tool calls that had no answer when the run was stopped. */
+  tool_calls: { id: string; name: string; fate: Fate }[];
+}
+
+/** Reads off the thread what the stop of this run did to it, so that a second asking gets the first one's answer. */
+export function reportOn(state: State, cut: Cut): Report {
+  const messages = messagesIn(state.values, cut.messagesKey);
+  const answers = new Map(messages.filter(isTool).map((message) => [message.tool_call_id, message]));
+  const tasks = new Set(cut.tasks.map(({ id }) => id));
+  const unmarked = new Set(
+    cut.transcript.replies
+      .filter(({ origin, complete }) => complete && origin.task && tasks.has(origin.task))
+      .map(({ message }) => message.id),
+  );
+  return {
+    kept: messages.filter(
+      (message) => isAI(message) && (stopOn(message, cut) !== undefined || unmarked.has(message.id)),
+    ),
+    tool_calls: messages.filter(isAI).flatMap((reply) => {
+      const calls = reply.tool_calls ?? [];
+      const touched = calls.some(({ id }) => {
+        const answer = answers.get(id ?? "");
+        return cut.openCalls.includes(id ?? "") || (answer && stopOn(answer, cut) !== undefined);
+      });
+      if (!touched) return [];
+      return calls.map(({ id, name }) => {
+        const answer = answers.get(id ?? "");
+        const fate = (answer && stopOn(answer, cut)?.fate) ?? "finished";
+        return { id: id ?? "", name, fate: fate as Fate };
+      });
+    }),
+  };
+}
+
+function stopOn(message: Message, cut: Cut): Record<string, unknown> | undefined {
+  const stopped = message.response_metadata?.stopped;
+  return isObject(stopped) && stopped.run_id === cut.runId ? stopped : undefined;
+}

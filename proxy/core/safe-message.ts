@@ -1,0 +1,85 @@
+import type { Content, ContentBlock, Message, ToolCall } from "./message.ts";
+import { isObject, textOf } from "./message.ts";
+import type { Streamed } from "./transcript.ts";
+
+/** What a cut reply may keep of its provider's metadata: nothing by which the provider would look up what it never stored. */
+const keptMetadata = ["model_name", "model", "model_provider", "finish_reason", "stop_reason"];
+
+/** Raw copies of the calls, which go back to the provider as they are, half-streamed ones included. */
+const rawCalls = ["tool_calls", "function_call", "reasoning", "tool_outputs"];
+
+/**
+ * A streamed reply as any provider will take it back, or undefined if nothing of it is left.
+ *
+ * Cut replies lose what cannot be sent again: arguments that were still
+ * streaming, reasoning that was cut and its signature, provider item ids,
+ * trailing white space. Every word of text stays. Id and name are kept.
+ */
+export function safeMessage({ message, complete }: Streamed): Message | undefined {
+  const calls = completeCalls(message, complete);
+  const content = complete ? message.content : cutContent(message.content);
+  if (calls.length === 0 && textOf(content).trim() === "" && !hasMedia(content)) return undefined;
+  return {
+    type: "ai",
+    ...(message.id ? { id: message.id } : {}),
+    ...(message.name ? { name: message.name } : {}),
+    content,
+    ...(calls.length > 0 ? { tool_calls: calls } : {}),
+    additional_kwargs: without(message.additional_kwargs, rawCalls),
+    response_metadata: complete ? { ...message.response_metadata } : pick(message.response_metadata, keptMetadata),
+    ...(message.usage_metadata ? { usage_metadata: message.usage_metadata } : {}),
+  };
+}
+
+/** The calls whose arguments had all streamed: a JSON object that closes cannot go on. */
+function completeCalls(message: Message, complete: boolean): ToolCall[] {
+  const chunks = message.tool_call_chunks ?? [];
+  if (chunks.length === 0) return (message.tool_calls ?? []).filter((call) => call.id && call.name).map(plainCall);
+  return chunks.flatMap(({ id, name, args }): ToolCall[] => {
+    if (!id || !name) return [];
+    const parsed = args ? parseObject(args) : complete ? {} : undefined;
+    return parsed ? [{ id, name, args: parsed, type: "tool_call" }] : [];
+  });
+}
+
+const plainCall = ({ id, name, args }: ToolCall): ToolCall => ({ id, name, args, type: "tool_call" });
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function cutContent(content: Content): Content {
+  if (typeof content === "string") return content.trimEnd();
+  const kept = content.filter(isWhole).map(({ index: _index, ...block }) => block);
+  const last = kept.findLastIndex((block) => typeof block.text === "string");
+  return kept.flatMap((block, at): ContentBlock[] => {
+    if (typeof block.text !== "string") return [block];
+    const text = at === last ? block.text.trimEnd() : block.text;
+    const { id: _id, ...rest } = block;
+    return text === "" ? [] : [{ ...rest, text }];
+  });
+}
+
+/** Text stays whatever happened; a thinking block only with its signature; calls and provider items never. */
+function isWhole(block: ContentBlock): boolean {
+  if (block.type === "thinking") return typeof block.signature === "string" && block.signature !== "";
+  return !["reasoning", "tool_use", "tool_call", "tool_call_chunk", "input_json_delta", "function_call"].includes(
+    block.type ?? "text",
+  );
+}
+
+const hasMedia = (content: Content): boolean =>
+  typeof content !== "string" &&
+  content.some((block) => !["text", "thinking", "redacted_thinking", "reasoning"].includes(block.type ?? "text"));
+
+const without = (record: Record<string, unknown> = {}, keys: string[]) =>
+  Object.fromEntries(Object.entries(record).filter(([key]) => !keys.includes(key)));
+
+const pick = (record: Record<string, unknown> = {}, keys: string[]) =>
+  Object.fromEntries(Object.entries(record).filter(([key]) => keys.includes(key)));

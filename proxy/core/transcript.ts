@@ -1,0 +1,212 @@
+import { AIMessageChunk } from "@langchain/core/messages";
+import { isAI, isObject, isTool, type Message, typeOf } from "./message.ts";
+
+/** One part of a run's stream, as the SDK yields it. */
+export interface StreamPart {
+  event: string;
+  data: unknown;
+}
+
+/** Where a message was streamed from, read off the checkpoint namespace. */
+export interface Origin {
+  /** Node names from the root graph's down to the one that spoke; empty if the stream doesn't say. */
+  path: string[];
+  /** The id of the root graph's task. */
+  task?: string;
+}
+
+/** A message that was streamed, as far as it came. */
+export interface Streamed {
+  message: Message;
+  origin: Origin;
+  /** The model had finished it. */
+  complete: boolean;
+}
+
+/** What the stream told of a tool call: it has begun, at least. */
+export interface CallTrace {
+  /** The `tools` mode told, which tells of every tool that starts; a tool message tells of itself alone. */
+  fromEvents: boolean;
+  result?: Message;
+}
+
+/** What a run showed: a fold over the parts of its stream. */
+export interface Transcript {
+  /** The stream began with the run's `metadata`: its head is not missing. */
+  whole: boolean;
+  /** The graph had begun: something of it was streamed. */
+  begun: boolean;
+  /** AI messages in the order of their first token. */
+  replies: Streamed[];
+  /** Tool calls by id. */
+  calls: Map<string, CallTrace>;
+}
+
+interface Draft {
+  chunk?: AIMessageChunk;
+  message: Message;
+  fromChunks: boolean;
+  metadata?: Record<string, unknown>;
+}
+
+/**
+ * Folds the parts of one run's stream, from its start, into its transcript.
+ *
+ * Understands `messages` tuples, `messages/partial|complete|metadata`, `tools`
+ * and `metadata`; every other mode only tells that the graph had begun.
+ */
+export class TranscriptFold {
+  #first = true;
+  #whole = false;
+  #begun = false;
+  #order: string[] = [];
+  #drafts = new Map<string, Draft>();
+  #metadata = new Map<string, Record<string, unknown>>();
+  #calls = new Map<string, CallTrace>();
+
+  add(part: StreamPart): void {
+    const [event = ""] = part.event.split("|");
+    if (this.#first) this.#whole = event === "metadata";
+    this.#first = false;
+    if (event === "metadata" || event === "error" || event === "end") return;
+    this.#begun = true;
+    if (event === "messages") this.#tuple(part.data);
+    else if (event === "messages/partial" || event === "messages/complete") this.#snapshots(part.data);
+    else if (event === "messages/metadata") this.#note(part.data);
+    else if (event === "tools") this.#tool(part.data);
+  }
+
+  transcript(): Transcript {
+    const replies = this.#order.flatMap((id): Streamed[] => {
+      const draft = this.#drafts.get(id);
+      if (!draft) return [];
+      const message = draft.chunk ? toMessage(draft.chunk, draft.message) : draft.message;
+      const origin = originOf(draft.metadata ?? this.#metadata.get(id));
+      return [{ message, origin, complete: isComplete(message, draft) }];
+    });
+    return { whole: this.#whole, begun: this.#begun, replies, calls: this.#calls };
+  }
+
+  #tuple(data: unknown): void {
+    if (!Array.isArray(data) || !isMessage(data[0])) return;
+    const [message, metadata] = data as [Message, unknown];
+    if (isTool(message)) return this.#result(message);
+    if (!isAI(message)) return;
+    const id = message.id ?? `without an id, ${isObject(metadata) ? metadata.langgraph_checkpoint_ns : ""}`;
+    const draft = this.#drafts.get(id);
+    const chunked = message.type.endsWith("Chunk");
+    // JS names chunks and whole messages alike; Python sends a whole one last, to take the chunks' place.
+    if (draft && draft.fromChunks && !chunked) draft.chunk = undefined;
+    const chunk = new AIMessageChunk(chunkFields(message));
+    const merged = draft?.chunk ? draft.chunk.concat(chunk) : chunk;
+    this.#put(id, {
+      chunk: merged,
+      message: { ...draft?.message, ...message },
+      fromChunks: chunked || (draft?.fromChunks ?? false),
+      metadata: isObject(metadata) ? metadata : draft?.metadata,
+    });
+  }
+
+  #snapshots(data: unknown): void {
+    for (const message of Array.isArray(data) ? data : []) {
+      if (!isMessage(message)) continue;
+      if (isTool(message)) this.#result(message);
+      else if (isAI(message) && message.id) {
+        this.#put(message.id, { message, fromChunks: message.type.endsWith("Chunk") });
+      }
+    }
+  }
+
+  #note(data: unknown): void {
+    if (!isObject(data)) return;
+    for (const [id, entry] of Object.entries(data)) {
+      if (isObject(entry) && isObject(entry.metadata)) this.#metadata.set(id, entry.metadata);
+    }
+  }
+
+  #tool(data: unknown): void {
+    if (!isObject(data)) return;
+    const id = data.toolCallId ?? data.tool_call_id;
+    if (typeof id !== "string") return;
+    const trace = this.#calls.get(id) ?? { fromEvents: true };
+    trace.fromEvents = true;
+    this.#calls.set(id, trace);
+    const event = String(data.event);
+    if (event !== "on_tool_end" && event !== "tool-finished") return;
+    const result = resultIn(data.output, id);
+    if (result) trace.result = result;
+  }
+
+  #result(message: Message): void {
+    const id = message.tool_call_id;
+    if (id) this.#calls.set(id, { fromEvents: this.#calls.get(id)?.fromEvents ?? false, result: message });
+  }
+
+  #put(id: string, draft: Draft): void {
+    if (!this.#drafts.has(id)) this.#order.push(id);
+    this.#drafts.set(id, draft);
+  }
+}
+
+const isMessage = (value: unknown): value is Message => isObject(value) && typeof value.type === "string";
+
+function chunkFields(message: Message) {
+  return {
+    content: message.content ?? "",
+    id: message.id ?? undefined,
+    name: message.name ?? undefined,
+    additional_kwargs: message.additional_kwargs ?? {},
+    response_metadata: message.response_metadata ?? {},
+    usage_metadata: message.usage_metadata ?? undefined,
+    ...(message.tool_call_chunks?.length
+      ? { tool_call_chunks: message.tool_call_chunks }
+      : { tool_calls: message.tool_calls ?? [] }),
+  } as ConstructorParameters<typeof AIMessageChunk>[0];
+}
+
+function toMessage(chunk: AIMessageChunk, latest: Message): Message {
+  return {
+    type: latest.type,
+    id: latest.id,
+    content: chunk.content as Message["content"],
+    name: chunk.name,
+    tool_calls: chunk.tool_calls as Message["tool_calls"],
+    tool_call_chunks: chunk.tool_call_chunks as Message["tool_call_chunks"],
+    additional_kwargs: chunk.additional_kwargs,
+    response_metadata: chunk.response_metadata,
+    usage_metadata: chunk.usage_metadata as Message["usage_metadata"],
+    ...("chunk_position" in latest ? { chunk_position: latest.chunk_position } : {}),
+  };
+}
+
+/** How providers say that they are done; a message that did not come in chunks is whole by itself. */
+function isComplete(message: Message, draft: Draft): boolean {
+  if (draft.fromChunks && typeOf(draft.message) === "ai" && !draft.message.type.endsWith("Chunk")) return true;
+  if ((draft.message as { chunk_position?: unknown }).chunk_position === "last") return true;
+  const metadata = message.response_metadata ?? {};
+  const reason = metadata.finish_reason ?? metadata.stop_reason ?? metadata.finishReason ?? metadata.done_reason;
+  return (typeof reason === "string" && reason !== "") || metadata.status === "completed";
+}
+
+function originOf(metadata: Record<string, unknown> | undefined): Origin {
+  const namespace = metadata?.langgraph_checkpoint_ns ?? metadata?.checkpoint_ns;
+  if (typeof namespace !== "string" || namespace === "") {
+    return { path: typeof metadata?.langgraph_node === "string" ? [metadata.langgraph_node] : [] };
+  }
+  const segments = namespace.split("|");
+  const [root = ""] = segments;
+  return {
+    path: segments.map((segment) => segment.replace(/:[^:]*$/, "")),
+    task: root.slice(root.lastIndexOf(":") + 1),
+  };
+}
+/** The tool message in a tool's output: the output itself, or what a `Command` adds to the conversation. */
+function resultIn(output: unknown, callId: string): Message | undefined {
+  const candidates: unknown[] = [output];
+  if (isObject(output) && isObject(output.update)) {
+    for (const value of Object.values(output.update)) if (Array.isArray(value)) candidates.push(...value);
+  }
+  return candidates.find(
+    (candidate): candidate is Message => isMessage(candidate) && isTool(candidate) && candidate.tool_call_id === callId,
+  );
+}

@@ -1,0 +1,34 @@
+import { type Cut, inputMessages, type State } from "./cut.ts";
+import { isAI, type Message, messagesIn, textOf, typeOf } from "./message.ts";
+import { mark } from "./plan.ts";
+import { safeMessage } from "./safe-message.ts";
+import { stableId } from "./stable-id.ts";
+
+/**
+ * A turn as plain conversation, to write back after a rollback: what the user
+ * said and what the assistant said, in order, without the tool traffic.
+ *
+ * `state` is the thread's state as the run left it, `before` its messages
+ * without the run.
+ */
+export function turnOf(state: State, before: Message[], input: unknown, cut: Cut): Message[] {
+  if (cut.keep === "nothing") return [];
+  const old = new Set(before.map(({ id }) => id));
+  const stored = messagesIn(state.values, cut.messagesKey).filter(({ id }) => !old.has(id));
+  const asked = stored.filter((message) => typeOf(message) === "human");
+  const said = stored.filter(isAI);
+  const streamed = cut.transcript.replies.flatMap((reply, index): Message[] => {
+    const id = reply.message.id ?? stableId(cut.runId, "reply", String(index));
+    if (reply.origin.path.includes("tools") || [...stored, ...before].some((message) => message.id === id)) return [];
+    const safe = safeMessage({ ...reply, message: { ...reply.message, id } });
+    return safe ? [mark(safe, reply, cut)] : [];
+  });
+  return [...(asked.length > 0 ? asked : inputMessages(input, cut)), ...[...said, ...streamed].flatMap(plain)];
+}
+
+/** The reply without its calls; nothing if it did nothing but call. */
+function plain({ tool_calls: _calls, ...message }: Message): Message[] {
+  if (textOf(message.content).trim() === "") return [];
+  const { tool_calls: _raw, ...kwargs } = message.additional_kwargs ?? {};
+  return [{ ...message, additional_kwargs: kwargs }];
+}

@@ -1,0 +1,67 @@
+import { z } from "zod";
+
+const url = z
+  .url({ protocol: /^https?$/, error: "must be an http or https URL" })
+  .transform((value) => value.replace(/\/+$/, ""));
+
+const schema = z.object({
+  LANGGRAPH_API_URL: url.default("http://127.0.0.1:2024"),
+  LANGGRAPH_API_KEY: z.string().optional(),
+  HOST: z.string().default("127.0.0.1"),
+  PORT: z.coerce.number({ error: "must be a number" }).int().min(0).max(65535).default(8000),
+  BODY_LIMIT: z.coerce
+    .number({ error: "must be a number of bytes" })
+    .int()
+    .positive()
+    .default(64 * 1024 * 1024),
+  MESSAGES_KEY: z.string().default("messages"),
+  LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "silent"]).default("info"),
+});
+
+/** How the proxy is set up; `.env.example` says what each means. */
+export interface Settings {
+  /** The LangGraph server's base URL, without a slash at the end. */
+  upstreamUrl: string;
+  /** Sent as `x-api-key` for callers that bring no credentials. */
+  upstreamKey?: string;
+  host: string;
+  port: number;
+  /** The largest body of a run creation, in bytes. */
+  bodyLimit: number;
+  /** The key of the conversation in the graphs' state. */
+  messagesKey: string;
+  logLevel: string;
+}
+
+/** Reads the settings off the environment; throws one sentence that names each variable that is wrong. */
+export function readSettings(env: Record<string, string | undefined>): Settings {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
+  const { data, error } = schema.safeParse(given);
+  if (error) {
+    throw new Error(error.issues.map(({ path, message }) => `${path.join(".")} ${message}.`).join(" "));
+  }
+  return {
+    upstreamUrl: data.LANGGRAPH_API_URL,
+    upstreamKey: data.LANGGRAPH_API_KEY,
+    host: data.HOST,
+    port: data.PORT,
+    bodyLimit: data.BODY_LIMIT,
+    messagesKey: data.MESSAGES_KEY,
+    logLevel: data.LOG_LEVEL,
+  };
+}
+
+/** Adds what `.env` in the working directory says and the environment doesn't. */
+export function loadEnvFile(): void {
+  try {
+    process.loadEnvFile();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+}
+
+/** The environment of this process, `.env` included: the only place where it is read. */
+export function environment(): Record<string, string | undefined> {
+  loadEnvFile();
+  return process.env;
+}

@@ -1,0 +1,52 @@
+import type { IncomingHttpHeaders } from "node:http";
+
+/** What can go wrong in a request that is the proxy's own; `code` is what programs look at. */
+export type ErrorCode =
+  | "bad_request"
+  | "body_too_large"
+  | "not_found"
+  | "still_running"
+  | "upstream_unreachable"
+  | "upstream_failed"
+  | "internal";
+
+/** An answer that the proxy gives itself: `{ "error": code, "message": …, "field"?: … }`. */
+export class ProxyError extends Error {
+  readonly status: number;
+  readonly code: ErrorCode;
+  readonly field?: string;
+
+  constructor(status: number, code: ErrorCode, message: string, options: ErrorOptions & { field?: string } = {}) {
+    super(message, options);
+    this.name = "ProxyError";
+    this.status = status;
+    this.code = code;
+    this.field = options.field;
+  }
+
+  toJSON() {
+    return { error: this.code, message: this.message, ...(this.field ? { field: this.field } : {}) };
+  }
+}
+
+/** An answer of the LangGraph server's that ends the request: it goes to the caller as it came. */
+export class UpstreamAnswer extends Error {
+  readonly status: number;
+  readonly body: string;
+  readonly headers: IncomingHttpHeaders;
+
+  constructor(status: number, body: string, headers: IncomingHttpHeaders) {
+    super(`The LangGraph server answered ${status}`);
+    this.name = "UpstreamAnswer";
+    this.status = status;
+    this.body = body;
+    this.headers = headers;
+  }
+}
+
+/** The innermost reason of a failed connection, such as `connect ECONNREFUSED 127.0.0.1:2024`. */
+export function causeOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return causeOf(error.errors[0]);
+  if (error instanceof Error && error.cause) return causeOf(error.cause);
+  return error instanceof Error ? error.message : String(error);
+}

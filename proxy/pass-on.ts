@@ -1,0 +1,82 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { Readable } from "node:stream";
+import { createProxyServer } from "httpxy";
+import type { Context } from "koa";
+import { ProxyError } from "./errors.ts";
+import { type Upstream, unreachable } from "./upstream.ts";
+
+export interface PassOnOptions {
+  /** Sent instead of the caller's body. */
+  body?: string;
+  onHeaders?: (headers: IncomingHttpHeaders) => void;
+}
+
+/** Passes a request on as it is, and its answer back as it comes. Resolves to false when the caller left before the end. */
+export type PassOn = (ctx: Context, options?: PassOnOptions) => Promise<boolean>;
+
+/** The reverse proxy for everything that isn't Fermata's own, WebSockets included. */
+export function createPassOn(upstream: Upstream): {
+  passOn: PassOn;
+  upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void>;
+} {
+  const proxy = createProxyServer({
+    target: upstream.url,
+    changeOrigin: true,
+    // A tool may run for longer than any sensible time-out.
+    proxyTimeout: 0,
+    // A connection that the server is just closing would turn a good request into a 502.
+    agent: false,
+  });
+  const listeners = new WeakMap<IncomingMessage, (headers: IncomingHttpHeaders) => void>();
+  proxy.on("proxyRes", (answer, request) => listeners.get(request)?.(answer.headers));
+  // Failures reach the caller as the promise's rejection; the event would throw without a listener.
+  proxy.on("error", () => undefined);
+
+  const passOn: PassOn = async (ctx, { body, onHeaders } = {}) => {
+    const { req, res } = ctx;
+    if (onHeaders) listeners.set(req, onHeaders);
+    if (upstream.apiKey && !ctx.get("x-api-key") && !ctx.get("authorization") && !ctx.get("cookie")) {
+      req.headers["x-api-key"] = upstream.apiKey;
+    }
+    if (body !== undefined) {
+      req.headers["content-length"] = String(Buffer.byteLength(body));
+      delete req.headers["transfer-encoding"];
+    }
+    ctx.respond = false;
+    const ended = whenEnded(res);
+    try {
+      await proxy.web(req, res, body === undefined ? {} : { buffer: Readable.from([Buffer.from(body)]) });
+    } catch (error) {
+      if (res.headersSent || res.destroyed) {
+        res.destroy();
+        return false;
+      }
+      ctx.respond = true;
+      throw unreachable(ctx.method, upstream.url + ctx.url, error);
+    }
+    return await ended;
+  };
+
+  const upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (upstream.apiKey && !request.headers["x-api-key"] && !request.headers.authorization && !request.headers.cookie) {
+      request.headers["x-api-key"] = upstream.apiKey;
+    }
+    await proxy.ws(
+      request,
+      socket as Parameters<typeof proxy.ws>[1],
+      { target: upstream.url, changeOrigin: true },
+      head,
+    );
+  };
+  return { passOn, upgrade };
+}
+
+function whenEnded(response: ServerResponse): Promise<boolean> {
+  return new Promise((resolve) => {
+    response.once("close", () => resolve(response.writableFinished));
+  });
+}
+
+export const notPassedOn = (path: string) =>
+  new ProxyError(404, "not_found", `${path} is not to be reached through the proxy.`);

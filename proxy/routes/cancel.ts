@@ -1,0 +1,50 @@
+import type { Context, Middleware } from "koa";
+import type { PassOn } from "../pass-on.ts";
+import type { ServerKind } from "../server-kind.ts";
+import type { Services } from "../services.ts";
+import { isTerminal } from "../stop/settle.ts";
+import type { StopResult } from "../stop/stop-run.ts";
+import { asCaller, clientFor } from "../upstream.ts";
+
+/**
+ * `POST /threads/:thread_id/runs/:run_id/cancel`: the server's own cancel, but
+ * what was seen is kept, and the answer comes after it is stored.
+ *
+ * What the server would refuse or ignore (a run that has ended, a bad query) is the server's to answer.
+ */
+export function cancelRun(services: Services, passOn: PassOn): Middleware {
+  return async function cancel(ctx) {
+    const { thread_id: threadId, run_id: runId } = ctx.params as { thread_id: string; run_id: string };
+    const action = ctx.query.action ?? "interrupt";
+    if (action !== "interrupt" && action !== "rollback") return void (await passOn(ctx));
+    await services.threads.stopping(threadId, async () => {
+      const client = clientFor(ctx.headers, services.upstream);
+      const last = services.stops.lastOn(threadId);
+      if (last?.run.run_id === runId) {
+        const { values } = await asCaller(client.threads.getState(threadId));
+        return answer(ctx, await services.server.kind(), { ...last.result, values });
+      }
+      const run = await asCaller(client.runs.get(threadId, runId));
+      if (isTerminal(run) && run.status !== "interrupted") return void (await passOn(ctx));
+      // A run that was cut before is only looked after: undoing it now would be another's decision.
+      const stop = services.stops.asked(runId, isTerminal(run) ? "interrupt" : action);
+      const result = await asCaller(services.stops.stop(client, threadId, run, stop));
+      answer(ctx, await services.server.kind(), result);
+    });
+  };
+}
+
+/** As each server answers: Python 202, or 200 with the thread's values after waiting; JS 202 or 204. */
+function answer(ctx: Context, kind: ServerKind | undefined, result: StopResult): void {
+  const { wait } = ctx.query;
+  ctx.set("access-control-allow-origin", "*");
+  if (kind === "js") {
+    // Its `wait` is true for every value but the empty one, `0` included.
+    ctx.status = wait ? 204 : 202;
+    return;
+  }
+  const waited = ["1", "true", "True", "yes", "on"].includes(String(wait));
+  ctx.status = waited ? 200 : 202;
+  if (waited) ctx.body = JSON.stringify(result.values ?? {});
+  if (waited) ctx.type = "application/json";
+}

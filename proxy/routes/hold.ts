@@ -1,0 +1,15 @@
+import type { Middleware } from "koa";
+import type { Services } from "../services.ts";
+
+/**
+ * Holds what looks at a thread, or changes it, while a stop of it is under way,
+ * so that a client that looks right after its Stop sees what was kept.
+ * Streams of a thread's events are not held.
+ */
+export function holdDuringStops({ threads }: Services): Middleware {
+  return async function hold(ctx, next) {
+    const [, threadId, rest = ""] = /^\/threads\/([0-9a-f-]{36})(\/.*)?$/i.exec(ctx.path) ?? [];
+    if (threadId && !rest.endsWith("/stream") && !rest.startsWith("/stream")) await threads.quiet(threadId);
+    await next();
+  };
+}

@@ -1,0 +1,37 @@
+import type { Middleware } from "koa";
+import type { PassOn } from "../pass-on.ts";
+import { asObject, readText } from "../read-body.ts";
+import type { Services } from "../services.ts";
+import { stoppable } from "../sse/modes.ts";
+import { clientFor } from "../upstream.ts";
+
+/**
+ * `POST /threads/:thread_id/runs` and `…/runs/wait`: passed on, made stoppable.
+ * A waiting client that hangs up with `on_disconnect: "cancel"` stops the run, text kept.
+ */
+export function runsCreate(services: Services, passOn: PassOn): Middleware {
+  return async function createRun(ctx) {
+    const threadId: string = ctx.params.thread_id;
+    await services.threads.quiet(threadId);
+    const created = services.threads.creating(threadId);
+    try {
+      const text = await readText(ctx.req, services.settings.bodyLimit);
+      const asked = asObject(text);
+      const takesTools = (await services.server.kind()) === "js";
+      const body = asked ? { ...asked, ...stoppable(asked, takesTools).body } : undefined;
+      if (body && asked && asked.on_disconnect === undefined) delete body.on_disconnect;
+      let runId: string | undefined;
+      const answered = await passOn(ctx, {
+        body: body ? JSON.stringify(body) : text,
+        onHeaders(headers) {
+          runId = /\/runs\/([^/?]+)/.exec(String(headers["content-location"] ?? ""))?.[1];
+          created(runId);
+        },
+      });
+      if (answered || asked?.on_disconnect !== "cancel" || !runId) return;
+      services.stops.stopAfterHangUp(clientFor(ctx.headers, services.upstream), threadId, runId);
+    } finally {
+      created();
+    }
+  };
+}

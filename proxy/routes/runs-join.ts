@@ -1,0 +1,37 @@
+import type { Middleware } from "koa";
+import type { Services } from "../services.ts";
+import { addedModes, askedModes, isAddition } from "../sse/modes.ts";
+import { asCaller, clientFor } from "../upstream.ts";
+import { streamToClient } from "./stream-to-client.ts";
+
+/**
+ * `GET /threads/:thread_id/runs/:run_id/stream`: joins a run, without what the
+ * proxy added to it. The run itself says what that is, so any replica knows.
+ */
+export function runsJoin(services: Services): Middleware {
+  return async function joinRun(ctx) {
+    const { thread_id: threadId, run_id: runId } = ctx.params as { thread_id: string; run_id: string };
+    const run = await asCaller(clientFor(ctx.headers, services.upstream).runs.get(threadId, runId));
+    const added = addedModes(run);
+    const { kwargs } = run as { kwargs?: { stream_mode?: unknown } };
+    const modes = askedModes({ stream_mode: kwargs?.stream_mode });
+    const lastEventId = ctx.get("last-event-id") || undefined;
+    await streamToClient(services, ctx, {
+      threadId,
+      runId,
+      query: withoutCancel(ctx.querystring),
+      keep: ({ event }) => !isAddition(event, added),
+      wantsValues: modes.includes("values"),
+      hangUpStops: ["1", "true"].includes(String(ctx.query.cancel_on_disconnect)),
+      stream: (fetch, signal) =>
+        clientFor(ctx.headers, services.upstream, fetch).runs.joinStream(threadId, runId, { signal, lastEventId }),
+    });
+  };
+}
+
+/** The proxy cancels itself when the reader leaves, so that the text is kept. */
+function withoutCancel(querystring: string): string {
+  const query = new URLSearchParams(querystring);
+  query.delete("cancel_on_disconnect");
+  return query.toString();
+}

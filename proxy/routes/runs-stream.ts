@@ -1,0 +1,35 @@
+import type { Middleware } from "koa";
+import { asObject, readText } from "../read-body.ts";
+import type { Services } from "../services.ts";
+import { askedModes, isAddition, type RunBody, stoppable } from "../sse/modes.ts";
+import { clientFor } from "../upstream.ts";
+import { streamToClient } from "./stream-to-client.ts";
+
+/** `POST /threads/:thread_id/runs/stream`: creates a run that can be stopped, and streams it as the server would. */
+export function runsStream(services: Services): Middleware {
+  return async function streamRun(ctx) {
+    const threadId: string = ctx.params.thread_id;
+    await services.threads.quiet(threadId);
+    const created = services.threads.creating(threadId);
+    try {
+      const text = await readText(ctx.req, services.settings.bodyLimit);
+      const asked = asObject(text) as RunBody | undefined;
+      const takesTools = (await services.server.kind()) === "js";
+      const { body, added } = asked ? stoppable(asked, takesTools) : { body: undefined, added: [] };
+      await streamToClient(services, ctx, {
+        threadId,
+        body: body ? JSON.stringify(body) : text,
+        keep: ({ event }) => !isAddition(event, added),
+        wantsValues: askedModes(asked ?? {}).includes("values"),
+        hangUpStops: asked?.on_disconnect === "cancel",
+        onRun: created,
+        stream: (fetch, signal) =>
+          clientFor(ctx.headers, services.upstream, fetch).runs.stream(threadId, String(asked?.assistant_id), {
+            signal,
+          }),
+      });
+    } finally {
+      created();
+    }
+  };
+}

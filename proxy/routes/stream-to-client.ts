@@ -1,0 +1,95 @@
+import type { Context } from "koa";
+import type { Services } from "../services.ts";
+import type { Frame } from "../sse/frames.ts";
+import { pipingFetch } from "../sse/pipe.ts";
+import type { StopResult } from "../stop/stop-run.ts";
+import { asCaller, clientFor } from "../upstream.ts";
+
+export interface ClientStream {
+  threadId: string;
+  /** Known from the start when a run is joined. */
+  runId?: string;
+  /** The caller's own query, for a join. */
+  query?: string;
+  /** The body to create the run with. */
+  body?: string;
+  keep: (frame: Frame) => boolean;
+  /** After a stop, the client gets the reconciled state as a last `values`. */
+  wantsValues: boolean;
+  /** The client said that its hanging up means Stop. */
+  hangUpStops: boolean;
+  /** Called with the run's id as soon as it is known. */
+  onRun?: (runId: string) => void;
+  /** The SDK's call that opens the stream. */
+  stream: (fetch: typeof globalThis.fetch, signal: AbortSignal) => AsyncIterable<unknown>;
+}
+
+/**
+ * Streams a run to the client until it ends; and when it was stopped, until
+ * its thread is reconciled.
+ */
+export async function streamToClient(services: Services, ctx: Context, options: ClientStream): Promise<void> {
+  const { threadId } = options;
+  const gone = new AbortController();
+  let runId = options.runId;
+  let stopped: Promise<StopResult> | undefined;
+  let unwatch = watch(services, runId, (stop) => {
+    stopped = stop;
+  });
+  const onClose = () => gone.abort();
+  ctx.res.once("close", onClose);
+  const { fetch, wire } = pipingFetch({
+    response: ctx.res,
+    keep: options.keep,
+    body: options.body,
+    query: options.query,
+    signal: gone.signal,
+    resumeAt: () => (runId ? `/threads/${threadId}/runs/${runId}/stream` : undefined),
+    onOpen(headers) {
+      ctx.respond = false;
+      runId ??= runIdIn(headers);
+      if (!runId) return;
+      if (options.runId === undefined) {
+        unwatch = watch(services, runId, (stop) => {
+          stopped = stop;
+        });
+      }
+      options.onRun?.(runId);
+    },
+  });
+  try {
+    for await (const _part of options.stream(fetch, gone.signal)) {
+      // Its bytes have gone to the client already.
+    }
+    if (gone.signal.aborted) return hangUp(services, ctx, options, runId);
+    // A stop that failed answers whoever asked for it; this reader just sees the stream end.
+    const result = await stopped?.catch(() => undefined);
+    if (options.wantsValues && result?.outcome === "stopped") {
+      const lines = ["event: values", `data: ${JSON.stringify(result.values)}`, "", ""];
+      ctx.res.write(lines.join(wire.newline));
+    }
+    ctx.res.end();
+  } catch (error) {
+    if (gone.signal.aborted) return hangUp(services, ctx, options, runId);
+    if (!wire.open) return await asCaller(Promise.reject(error));
+    services.log.warn({ err: error, thread_id: threadId, run_id: runId }, "stream broke off");
+    ctx.res.destroy();
+  } finally {
+    unwatch();
+    ctx.res.off("close", onClose);
+  }
+}
+
+function watch(services: Services, runId: string | undefined, onStop: (stop: Promise<StopResult>) => void) {
+  return runId ? services.stops.watch(runId, onStop) : () => undefined;
+}
+
+function runIdIn(headers: Headers): string | undefined {
+  return /\/runs\/([^/?]+)/.exec(headers.get("content-location") ?? "")?.[1];
+}
+
+/** The reader has left. Where that means Stop, the run is stopped and its text kept. */
+function hangUp(services: Services, ctx: Context, { threadId, hangUpStops }: ClientStream, runId?: string): void {
+  services.threads.hungUp(threadId);
+  if (hangUpStops && runId) services.stops.stopAfterHangUp(clientFor(ctx.headers, services.upstream), threadId, runId);
+}

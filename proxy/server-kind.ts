@@ -1,0 +1,45 @@
+import { isObject } from "./core/message.ts";
+import { type Upstream, upstreamFetch } from "./upstream.ts";
+
+/** Which LangGraph server it is, by `GET /info`; they differ in the modes they take and in how they answer a cancel. */
+export type ServerKind = "js" | "python" | "aegra";
+
+/** How long to wait for `/info`, in milliseconds. */
+const patience = 5000;
+
+/** Asks the server what it is, once; asks again as long as it could not be reached. */
+export class ServerKindProbe {
+  #upstream: Upstream;
+  #known?: ServerKind;
+  #asking?: Promise<ServerKind | undefined>;
+
+  constructor(upstream: Upstream) {
+    this.#upstream = upstream;
+  }
+
+  /** Undefined when the server can't be reached. */
+  async kind(): Promise<ServerKind | undefined> {
+    if (this.#known) return this.#known;
+    this.#asking ??= this.ask().finally(() => {
+      this.#asking = undefined;
+    });
+    return await this.#asking;
+  }
+
+  /** Asks now. Throws what `fetch` throws; an answer that isn't LangGraph's counts as Python's, which takes the least. */
+  async ask(): Promise<ServerKind> {
+    const headers: Record<string, string> = this.#upstream.apiKey ? { "x-api-key": this.#upstream.apiKey } : {};
+    const signal = AbortSignal.timeout(patience);
+    const answer = await upstreamFetch(`${this.#upstream.url}/info`, { headers, signal });
+    const info: unknown = answer.ok ? await answer.json() : undefined;
+    const kind = kindOf(info);
+    if (answer.ok) this.#known = kind;
+    return kind;
+  }
+}
+
+function kindOf(info: unknown): ServerKind {
+  if (!isObject(info)) return "python";
+  if (info.name === "Aegra") return "aegra";
+  return info.context === "js" && info.langgraph_py_version === undefined ? "js" : "python";
+}

@@ -1,0 +1,16 @@
+import type { Logger } from "pino";
+import type { Settings } from "./env.ts";
+import type { ServerKindProbe } from "./server-kind.ts";
+import type { Stops } from "./stop/stops.ts";
+import type { Threads } from "./stop/threads.ts";
+import type { Upstream } from "./upstream.ts";
+
+/** What the routes work with; made once, in `app.ts`. */
+export interface Services {
+  settings: Settings;
+  upstream: Upstream;
+  server: ServerKindProbe;
+  threads: Threads;
+  stops: Stops;
+  log: Logger;
+}

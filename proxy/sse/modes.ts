@@ -1,0 +1,70 @@
+import { isObject } from "../core/message.ts";
+
+/** A run creation's body: the fields the proxy looks at; all others pass through it. */
+export interface RunBody {
+  stream_mode?: unknown;
+  stream_resumable?: unknown;
+  on_disconnect?: unknown;
+  config?: unknown;
+  context?: unknown;
+  [field: string]: unknown;
+}
+
+/** Where a run carries which modes the proxy added: keys like this are shown by `GET` of the run and hardly anywhere else. */
+const carrier = "__fermata_added";
+
+const transcriptModes = ["messages", "messages-tuple"];
+
+/** The modes a run lacks for a transcript; `tools` only where the server takes it. */
+export function modesToAdd(asked: string[], takesTools: boolean): string[] {
+  const text = asked.some((mode) => transcriptModes.includes(mode)) ? [] : ["messages-tuple"];
+  const tools = takesTools && !asked.includes("tools") ? ["tools"] : [];
+  return [...text, ...tools];
+}
+
+/** What the body asks for; servers stream `values` if it says nothing. */
+export function askedModes({ stream_mode }: RunBody): string[] {
+  const list = Array.isArray(stream_mode) ? stream_mode : stream_mode == null ? [] : [stream_mode];
+  const modes = list.filter((mode): mode is string => typeof mode === "string");
+  return modes.length > 0 ? modes : ["values"];
+}
+
+/** The body that makes a run stoppable: a transcript can be read off its stream, by any replica, after it has ended. */
+export function stoppable(body: RunBody, takesTools: boolean): { body: RunBody; added: string[] } {
+  const asked = askedModes(body);
+  const added = modesToAdd(asked, takesTools);
+  return {
+    added,
+    body: {
+      ...body,
+      ...carry(body, added),
+      stream_mode: [...asked, ...added],
+      stream_resumable: true,
+      on_disconnect: "continue",
+    },
+  };
+}
+
+/** Python refuses `configurable` beside a `context`; then the context carries it. */
+function carry({ config, context }: RunBody, added: string[]): Pick<RunBody, "config" | "context"> {
+  if (isObject(context)) return { context: { ...context, [carrier]: added } };
+  if (config != null && !isObject(config)) return {};
+  const configurable = isObject(config) && isObject(config.configurable) ? config.configurable : {};
+  return { config: { ...(config ?? {}), configurable: { ...configurable, [carrier]: added } } };
+}
+
+/** The modes that the proxy added to this run, as `GET` of the run tells. */
+export function addedModes(run: unknown): string[] {
+  const kwargs = isObject(run) && isObject(run.kwargs) ? run.kwargs : {};
+  const config = isObject(kwargs.config) ? kwargs.config : {};
+  const places = [kwargs.context, config.configurable, config.context];
+  const found = places.map((place) => (isObject(place) ? place[carrier] : undefined)).find(Array.isArray);
+  const streamed = askedModes({ stream_mode: kwargs.stream_mode });
+  return (found ?? []).filter((mode): mode is string => typeof mode === "string" && streamed.includes(mode));
+}
+
+/** Whether a frame is there only because of a mode that was added. */
+export function isAddition(event: string | undefined, added: string[]): boolean {
+  const [mode] = (event ?? "").split("|");
+  return (mode === "messages" && added.includes("messages-tuple")) || (mode === "tools" && added.includes("tools"));
+}

@@ -1,0 +1,85 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Client } from "@langchain/langgraph-sdk";
+import type { State } from "../core/cut.ts";
+import type { Write } from "../core/plan.ts";
+import { ProxyError } from "../errors.ts";
+import { statusOf } from "../upstream.ts";
+
+/** The calls that reconciling makes. */
+export interface ReconcileClient {
+  threads: Pick<Client["threads"], "getState" | "updateState">;
+  runs: Pick<Client["runs"], "list">;
+}
+
+/** What came of it: the state as it is now, and whether a newer run took the thread over before all was written. */
+export interface Reconciled {
+  state: State;
+  superseded: boolean;
+}
+
+/** More writes than any plan needs: one per pending superstep, and a handful. */
+const mostWrites = 40;
+
+/**
+ * Writes what `plan` asks for, reading the head again after each write, until it asks for nothing.
+ *
+ * 409 means that the thread is busy: with the run that winds down (retried, up
+ * to 10 s), or with a newer run, which then owns the thread.
+ */
+export async function reconcile(
+  client: ReconcileClient,
+  threadId: string,
+  runId: string,
+  plan: (state: State) => Write | undefined,
+): Promise<Reconciled> {
+  const deadline = Date.now() + 10_000;
+  for (let writes = 0; writes < mostWrites; ) {
+    const state = await readState(client, threadId);
+    const write = plan(state);
+    if (!write) return { state, superseded: false };
+    try {
+      await client.threads.updateState(threadId, {
+        values: write.values as Record<string, unknown>,
+        asNode: write.asNode,
+      });
+      writes += 1;
+    } catch (error) {
+      if (statusOf(error) !== 409) throw error;
+      if (await hasNewerRun(client, threadId, runId)) return { state, superseded: true };
+      if (Date.now() > deadline) throw error;
+      await delay(50);
+    }
+  }
+  const message = `Thread ${threadId} still has pending steps after ${mostWrites} writes.`;
+  throw new ProxyError(502, "upstream_failed", message);
+}
+
+/** The thread's head, with the states of its subgraphs. */
+export async function readState(
+  { threads }: { threads: Pick<Client["threads"], "getState"> },
+  threadId: string,
+): Promise<State> {
+  const state = await threads.getState(threadId, undefined, { subgraphs: true });
+  return { ...state, tasks: state.tasks ?? [], next: state.next ?? [] } as State;
+}
+
+/** Whether another run is active on the thread. */
+export async function hasNewerRun(
+  { runs }: { runs: Pick<Client["runs"], "list"> },
+  threadId: string,
+  runId: string,
+): Promise<boolean> {
+  const active = await activeRuns({ runs }, threadId);
+  return active.some((run) => run.run_id !== runId);
+}
+
+/** The thread's runs that are queued or running, oldest first (servers list them in different orders). */
+export async function activeRuns({ runs }: { runs: Pick<Client["runs"], "list"> }, threadId: string) {
+  const lists = await Promise.all(
+    (["running", "pending"] as const).map((status) => runs.list(threadId, { status, limit: 100 })),
+  );
+  const found = new Map(lists.flat().map((run) => [run.run_id, run]));
+  return [...found.values()]
+    .filter(({ status }) => status === "running" || status === "pending")
+    .sort((a, b) => Date.parse(a.created_at) - Date.parse(b.created_at) || a.run_id.localeCompare(b.run_id));
+}

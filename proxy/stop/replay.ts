@@ -1,0 +1,26 @@
+import type { Client } from "@langchain/langgraph-sdk";
+import { type Transcript, TranscriptFold } from "../core/transcript.ts";
+
+/** How long the replay of a run that has ended may take, in milliseconds. */
+const patience = 20_000;
+
+/**
+ * Reads the whole stream of a run that has ended, and folds it.
+ *
+ * Only a resumable run has one: joining any other would take its events from
+ * whoever reads it. Not every server ends a replay (some send heartbeats for
+ * ever), so it ends at `end`, or when the time is up.
+ */
+export async function replay(
+  { runs }: { runs: Pick<Client["runs"], "joinStream"> },
+  threadId: string,
+  runId: string,
+): Promise<Transcript> {
+  const fold = new TranscriptFold();
+  const signal = AbortSignal.timeout(patience);
+  for await (const part of runs.joinStream(threadId, runId, { lastEventId: "-1", signal })) {
+    if ((part.event as string) === "end") break;
+    fold.add(part);
+  }
+  return fold.transcript();
+}

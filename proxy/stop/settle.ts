@@ -1,0 +1,31 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Client, Run } from "@langchain/langgraph-sdk";
+import { ProxyError } from "../errors.ts";
+
+/** How long a cancelled run may take to wind down, in milliseconds. */
+const patience = 30_000;
+
+export const isTerminal = (run: Run): boolean => run.status !== "pending" && run.status !== "running";
+
+/**
+ * Waits until the run has ended and its thread no longer says `busy`: a server
+ * under load has called a run interrupted that went on for a while.
+ *
+ * Throws `ProxyError` 504 `still_running` after 30 s; the run is then not stopped.
+ */
+export async function settle(
+  { runs, threads }: { runs: Pick<Client["runs"], "get">; threads: Pick<Client["threads"], "get"> },
+  threadId: string,
+  runId: string,
+): Promise<Run> {
+  const deadline = Date.now() + patience;
+  for (let pause = 5; ; pause = Math.min(pause * 2, 200)) {
+    const run = await runs.get(threadId, runId);
+    if (isTerminal(run) && (await threads.get(threadId)).status !== "busy") return run;
+    if (Date.now() > deadline) {
+      const message = `Run ${runId} was cancelled, but is still ${run.status} after ${patience / 1000} s.`;
+      throw new ProxyError(504, "still_running", message);
+    }
+    await delay(pause);
+  }
+}

@@ -1,0 +1,102 @@
+import type { Client, Run } from "@langchain/langgraph-sdk";
+import { type Cut, gatherCut, type State, type Stop } from "../core/cut.ts";
+import { messagesIn } from "../core/message.ts";
+import { nextTurnWrite, nextWrite } from "../core/plan.ts";
+import { type Report, reportOn } from "../core/report.ts";
+import type { Transcript } from "../core/transcript.ts";
+import { turnOf } from "../core/turn.ts";
+import { statusOf } from "../upstream.ts";
+import { hasNewerRun, readState, reconcile } from "./reconcile.ts";
+import { replay } from "./replay.ts";
+import { isTerminal, settle } from "./settle.ts";
+
+/** `stopped`; `finished`: it ended by itself; `superseded`: a newer run owns the thread. */
+export type Outcome = "stopped" | "finished" | "superseded";
+
+/** What a stop of one run came to. */
+export interface StopResult extends Report {
+  outcome: Outcome;
+  /** The input of a turn that was undone. */
+  input?: unknown;
+  /** The thread's values afterwards. */
+  values: unknown;
+}
+
+const nothingStreamed: Transcript = { whole: true, begun: false, replies: [], calls: new Map() };
+
+/**
+ * Stops one run and brings its thread to where the conversation can go on:
+ * cancel, wait for the end, replay, plan, write, look again.
+ *
+ * `run` is as the caller itself has read it, which shows its right to. Throws the SDK's errors as
+ * they are, and `ProxyError` where the server did not do what it said.
+ */
+export async function stopRun(client: Client, threadId: string, run: Run, stop: Stop): Promise<StopResult> {
+  return await afterwards(client, threadId, stop, await cancel(client, threadId, run));
+}
+
+async function afterwards(client: Client, threadId: string, stop: Stop, run: Run): Promise<StopResult> {
+  if (run.status === "success") {
+    return { outcome: "finished", kept: [], tool_calls: [], values: (await readState(client, threadId)).values };
+  }
+  const transcript = isResumable(run) ? await replay(client, threadId, stop.runId) : nothingStreamed;
+  const state = await readState(client, threadId);
+  const cut = gatherCut(stop, run, state, transcript);
+  if (await hasNewerRun(client, threadId, stop.runId)) return superseded(state, cut);
+  return stop.action === "rollback"
+    ? await rollBack(client, threadId, run, state, cut)
+    : await keepTurn(client, threadId, cut);
+}
+
+/** Asks for the cancel and waits for the end side by side: some servers answer only when the run is over, or long after. */
+async function cancel(client: Client, threadId: string, run: Run): Promise<Run> {
+  const { run_id: runId } = run;
+  if (isTerminal(run)) return await settle(client, threadId, runId);
+  let refusal: unknown;
+  const asked = client.runs.cancel(threadId, runId, false, "interrupt").catch((error: unknown) => {
+    // 404 and 409: it has ended in the meantime, or hasn't quite; its status tells.
+    if (![404, 409].includes(statusOf(error) ?? 0)) refusal = error;
+  });
+  const ended = settle(client, threadId, runId);
+  await Promise.race([ended, asked]);
+  if (refusal) {
+    ended.catch(() => "the refusal is what the caller has to know");
+    throw refusal;
+  }
+  return await ended;
+}
+
+/** Aegra tells no `kwargs`, and replays every run. */
+function isResumable(run: Run): boolean {
+  const { kwargs } = run as { kwargs?: { resumable?: boolean } };
+  return kwargs?.resumable ?? kwargs === undefined;
+}
+
+async function keepTurn(client: Client, threadId: string, cut: Cut): Promise<StopResult> {
+  const { state, superseded: tooLate } = await reconcile(client, threadId, cut.runId, (head) => nextWrite(head, cut));
+  if (tooLate) return superseded(state, cut);
+  return { outcome: "stopped", ...reportOn(state, cut), values: state.values };
+}
+
+async function rollBack(client: Client, threadId: string, run: Run, state: State, cut: Cut): Promise<StopResult> {
+  const { input } = (run as { kwargs?: { input?: unknown } }).kwargs ?? {};
+  await client.runs.delete(threadId, cut.runId);
+  const before = await readState(client, threadId);
+  const turn = turnOf(state, messagesIn(before.values, cut.messagesKey), input, cut);
+  const written = await reconcile(client, threadId, cut.runId, (head) => nextTurnWrite(head, cut, turn));
+  if (written.superseded) return { ...superseded(state, cut), input };
+  const report = { ...reportOn(written.state, cut), tool_calls: reportOn(state, cut).tool_calls };
+  return {
+    outcome: "stopped",
+    ...report,
+    ...(cut.keep === "nothing" ? { input } : {}),
+    values: written.state.values,
+  };
+}
+
+/** Nothing is written; what would have been kept is handed back. */
+function superseded(state: State, cut: Cut): StopResult {
+  const messages = nextWrite({ ...state, tasks: cut.tasks.filter((task) => task.result == null) }, cut);
+  const kept = messagesIn(messages?.values, cut.messagesKey);
+  return { outcome: "superseded", kept, tool_calls: [], values: state.values };
+}

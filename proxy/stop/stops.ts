@@ -1,0 +1,88 @@
+import type { Client, Run } from "@langchain/langgraph-sdk";
+import type { Logger } from "pino";
+import type { Action, Keep, Stop } from "../core/cut.ts";
+import { isTerminal } from "./settle.ts";
+import { type StopResult, stopRun } from "./stop-run.ts";
+import type { Threads } from "./threads.ts";
+
+/** The last stop that this replica carried out on a thread. */
+export interface Remembered {
+  run: Run;
+  result: StopResult;
+}
+
+/** Of so many threads the last stop is remembered, for those who ask again. */
+const mostRemembered = 1000;
+
+/** One stop at a time for a run: whoever asks meanwhile, or again, gets the first one's answer. */
+export class Stops {
+  #threads: Threads;
+  #running = new Map<string, Promise<StopResult>>();
+  #last = new Map<string, Remembered>();
+  #watchers = new Map<string, Set<(stop: Promise<StopResult>) => void>>();
+
+  #log: Pick<Logger, "error">;
+  #messagesKey: string;
+
+  constructor(threads: Threads, log: Pick<Logger, "error">, messagesKey: string) {
+    this.#threads = threads;
+    this.#log = log;
+    this.#messagesKey = messagesKey;
+  }
+
+  /** A stop as the user asks for it, at this moment. */
+  asked(runId: string, action: Action = "interrupt", keep: Keep = "partial"): Stop {
+    return { runId, action, keep, reason: "user", at: new Date().toISOString(), messagesKey: this.#messagesKey };
+  }
+
+  /** The reader has left, where that means Stop. Nobody waits for the answer; a failure is logged. */
+  stopAfterHangUp(client: Client, threadId: string, runId: string): void {
+    const stop = async () => {
+      const run = await client.runs.get(threadId, runId);
+      if (!isTerminal(run)) await this.stop(client, threadId, run, this.asked(runId));
+    };
+    this.#threads.stopping(threadId, stop).catch((error: unknown) => {
+      this.#log.error({ err: error, thread_id: threadId, run_id: runId }, "stop after a hang-up failed");
+    });
+  }
+
+  /** Stops the run in the caller's name, who has read it as `run`; nobody gets an answer without having read it. */
+  stop(client: Client, threadId: string, run: Run, stop: Stop): Promise<StopResult> {
+    const running = this.#running.get(stop.runId);
+    if (running) return running;
+    const stopping = this.#threads
+      .stopping(threadId, () => stopRun(client, threadId, run, stop))
+      .then((result) => {
+        if (result.outcome === "stopped") this.#remember(threadId, { run, result });
+        return result;
+      })
+      .finally(() => this.#running.delete(stop.runId));
+    this.#running.set(stop.runId, stopping);
+    for (const onStop of this.#watchers.get(stop.runId) ?? []) onStop(stopping);
+    return stopping;
+  }
+
+  /** Tells of a stop of the run, the one under way or one to come; returns what ends the telling. */
+  watch(runId: string, onStop: (stop: Promise<StopResult>) => void): () => void {
+    const watchers = this.#watchers.get(runId) ?? new Set();
+    this.#watchers.set(runId, watchers.add(onStop));
+    const running = this.#running.get(runId);
+    if (running) onStop(running);
+    return () => {
+      watchers.delete(onStop);
+      if (watchers.size === 0) this.#watchers.delete(runId);
+    };
+  }
+
+  /** The last stop on the thread, if this replica made it: a rollback leaves no run that could tell. */
+  lastOn(threadId: string): Remembered | undefined {
+    return this.#last.get(threadId);
+  }
+
+  #remember(threadId: string, { run, result }: Remembered): void {
+    this.#last.delete(threadId);
+    this.#last.set(threadId, { run, result: { ...result, values: undefined } });
+    const [oldest] = this.#last.keys();
+    if (this.#last.size > mostRemembered && oldest) this.#last.delete(oldest);
+  }
+}

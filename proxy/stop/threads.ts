@@ -1,0 +1,120 @@
+import { setTimeout as delay } from "node:timers/promises";
+
+/** A client that hangs up may be sending its Stop on another connection; so long its reads are held, in milliseconds. */
+const afterHangUp = 150;
+/** No stop holds a read for longer than this, in milliseconds. */
+const longestHold = 10_000;
+
+interface Thread {
+  creations: Set<Promise<string | undefined>>;
+  stops: Set<Promise<unknown>>;
+  hungUpAt: number;
+  /** Wakes those who wait to see whether a hang-up was a Stop. */
+  wake: Set<() => void>;
+}
+
+/**
+ * What this replica is doing on each thread right now: runs that are being
+ * created, stops that are under way, readers that have just left. Nothing here
+ * has to last; a replica that forgets it loses no text.
+ */
+export class Threads {
+  #threads = new Map<string, Thread>();
+
+  /** A run is being created; returns what tells its id, or that none came of it. */
+  creating(threadId: string): (runId?: string) => void {
+    const thread = this.#open(threadId);
+    let done!: (runId?: string) => void;
+    const creation = new Promise<string | undefined>((resolve) => {
+      done = resolve;
+    });
+    thread.creations.add(creation);
+    void creation.then(() => {
+      thread.creations.delete(creation);
+      this.#sweep(threadId);
+    });
+    return done;
+  }
+
+  /** Resolves when every run that is being created at this moment has its id, or after 10 s. */
+  async created(threadId: string): Promise<void> {
+    const creations = [...(this.#threads.get(threadId)?.creations ?? [])];
+    if (creations.length > 0) await within(longestHold, Promise.all(creations));
+  }
+
+  /** Runs a stop; reads of the thread and new runs on it wait until it is over, however it ends. */
+  async stopping<T>(threadId: string, stop: () => Promise<T>): Promise<T> {
+    const thread = this.#open(threadId);
+    const running = stop();
+    const over = running.then(
+      () => undefined,
+      () => undefined,
+    );
+    thread.stops.add(over);
+    for (const wake of thread.wake) wake();
+    void over.then(() => {
+      thread.stops.delete(over);
+      this.#sweep(threadId);
+    });
+    return await running;
+  }
+
+  /** A reader of a run has left before its end. */
+  hungUp(threadId: string): void {
+    this.#open(threadId).hungUpAt = Date.now();
+    setTimeout(() => this.#sweep(threadId), afterHangUp + 1).unref();
+  }
+
+  isStopping(threadId: string): boolean {
+    return (this.#threads.get(threadId)?.stops.size ?? 0) > 0;
+  }
+
+  /** Resolves when no stop is under way on the thread and none is to be expected, or after 10 s. */
+  async quiet(threadId: string): Promise<void> {
+    const thread = this.#threads.get(threadId);
+    if (!thread) return;
+    const rest = thread.hungUpAt + afterHangUp - Date.now();
+    if (rest > 0 && thread.stops.size === 0) await this.#stopOr(thread, rest);
+    const deadline = Date.now() + longestHold;
+    while (thread.stops.size > 0 && Date.now() < deadline) {
+      await within(deadline - Date.now(), Promise.all(thread.stops));
+    }
+  }
+
+  async #stopOr(thread: Thread, milliseconds: number): Promise<void> {
+    let wake!: () => void;
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    thread.wake.add(wake);
+    await within(milliseconds, woken);
+    thread.wake.delete(wake);
+  }
+
+  #open(threadId: string): Thread {
+    const thread = this.#threads.get(threadId) ?? {
+      creations: new Set(),
+      stops: new Set(),
+      hungUpAt: 0,
+      wake: new Set(),
+    };
+    this.#threads.set(threadId, thread);
+    return thread;
+  }
+
+  #sweep(threadId: string): void {
+    const thread = this.#threads.get(threadId);
+    if (!thread || thread.creations.size > 0 || thread.stops.size > 0) return;
+    if (Date.now() - thread.hungUpAt > afterHangUp) this.#threads.delete(threadId);
+  }
+}
+
+/** Waits for `what`, but not longer than so many milliseconds. */
+async function within(milliseconds: number, what: Promise<unknown>): Promise<void> {
+  const over = new AbortController();
+  const tooLong = delay(milliseconds, undefined, { signal: over.signal }).catch((error: Error) => {
+    if (error.name !== "AbortError") throw error;
+  });
+  await Promise.race([what, tooLong]);
+  over.abort();
+}

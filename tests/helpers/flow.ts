@@ -1,0 +1,129 @@
+import { Client, type StreamMode } from "@langchain/langgraph-sdk";
+import { pino } from "pino";
+import { afterAll, beforeAll, expect, inject } from "vitest";
+import { createApp } from "../../proxy/app.ts";
+import { type Message, messagesIn } from "../../proxy/core/message.ts";
+import { readSettings } from "../../proxy/env.ts";
+import { type Listening, listen } from "../../proxy/listen.ts";
+import { gate } from "./gate.ts";
+import { type StrictModel, startStrictModel } from "./strict-model.ts";
+
+/** What a flow talks to: the real proxy in front of the real dev server, with a strict model behind it. */
+export interface Flow {
+  model: StrictModel;
+  proxy: Listening;
+  /** Through the proxy, as any client would. */
+  client: Client;
+  /** Past the proxy. */
+  direct: Client;
+}
+
+export const sdk = (apiUrl: string) => new Client({ apiUrl, apiKey: null });
+
+/** A replica of the proxy in front of `upstream`. */
+export function startProxy(upstream: string, env: Record<string, string> = {}): Promise<Listening> {
+  const settings = readSettings({ LANGGRAPH_API_URL: upstream, PORT: "0", LOG_LEVEL: "silent", ...env });
+  return listen(createApp(settings, pino({ level: settings.logLevel })), settings.host, settings.port);
+}
+
+/** Sets up a flow for the tests of one file; every history that the model refused fails the file. */
+export function useFlow(): Flow {
+  const flow = {} as Flow;
+  beforeAll(async () => {
+    flow.model = await startStrictModel(inject("modelPort"));
+    flow.proxy = await startProxy(inject("langgraphUrl"));
+    flow.client = sdk(flow.proxy.url);
+    flow.direct = sdk(inject("langgraphUrl"));
+  });
+  afterAll(async () => {
+    const { rejected } = flow.model;
+    await flow.proxy.close();
+    await flow.model.close();
+    expect(rejected).toEqual([]);
+  });
+  return flow;
+}
+
+/** A run that is being streamed to a client. */
+export interface Live {
+  threadId: string;
+  /** As soon as the stream says. */
+  runId: Promise<string>;
+  parts: { event: string; data: unknown }[];
+  /** What the client shows of each message, by id. */
+  shown(): Map<string, string>;
+  /** Resolves when the stream has ended. */
+  ended: Promise<void>;
+  hangUp(): void;
+}
+
+export interface Asked {
+  graph?: string;
+  streamMode?: StreamMode[];
+  onDisconnect?: "cancel" | "continue";
+}
+
+/** Sends a message and goes on reading in the background. */
+export function send(client: Client, threadId: string, text: string, asked: Asked = {}): Live {
+  const runId = gate<string>();
+  const parts: Live["parts"] = [];
+  const leave = new AbortController();
+  const read = async () => {
+    const stream = client.runs.stream(threadId, asked.graph ?? "agent", {
+      input: { messages: [{ role: "user", content: text }] },
+      streamMode: asked.streamMode ?? ["values", "messages-tuple"],
+      onDisconnect: asked.onDisconnect,
+      signal: leave.signal,
+      onRunCreated: ({ run_id }) => runId.open(run_id),
+    });
+    for await (const part of stream) parts.push(part as Live["parts"][number]);
+  };
+  const ended = read().catch((error: Error) => {
+    if (!leave.signal.aborted) throw error;
+  });
+  return { threadId, runId: runId.opened, parts, ended, shown: () => shownIn(parts), hangUp: () => leave.abort() };
+}
+
+/** Tokens joined by message id, as a page shows them. */
+function shownIn(parts: Live["parts"]): Map<string, string> {
+  const shown = new Map<string, string>();
+  for (const { event, data } of parts) {
+    if (event !== "messages" || !Array.isArray(data)) continue;
+    const [message] = data as [Message];
+    if (message.type === "tool" || !message.id) continue;
+    shown.set(message.id, (shown.get(message.id) ?? "") + String(message.content));
+  }
+  return shown;
+}
+
+/** The thread's messages, and that nothing is pending. */
+export async function conversation(client: Client, threadId: string): Promise<Message[]> {
+  const state = await client.threads.getState(threadId);
+  expect(state.next).toEqual([]);
+  return messagesIn(state.values, "messages");
+}
+
+/** What a thread's messages say, one short line each. */
+export const outline = (messages: Message[]): string[] =>
+  messages.map(({ type, content, tool_call_id }) => `${type}: ${tool_call_id ? `[${tool_call_id}] ` : ""}${content}`);
+
+/** `POST /threads/:t/stop`, without an SDK. */
+export async function stop(url: string, threadId: string, body?: unknown): Promise<{ status: number; body: StopBody }> {
+  const answer = await fetch(`${url}/threads/${threadId}/stop`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+  return { status: answer.status, body: (await answer.json()) as StopBody };
+}
+
+export interface StopBody {
+  thread_id: string;
+  outcome: string;
+  run_ids: string[];
+  kept: Message[];
+  tool_calls: { id: string; name: string; fate: string }[];
+  input?: unknown;
+  error?: string;
+  field?: string;
+}

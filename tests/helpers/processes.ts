@@ -1,0 +1,90 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { freePort } from "../../scripts/free-port.ts";
+
+const root = resolve(import.meta.dirname, "../..");
+
+/** A server in a process group of its own. */
+export interface Server {
+  url: string;
+  /** Everything it printed so far. */
+  log(): string;
+  close(): Promise<void>;
+}
+
+/** Variables that keep every server quiet on a closed network and away from the developer's own keys. */
+export const offline = {
+  LANGSMITH_TRACING: "false",
+  LANGCHAIN_TRACING_V2: "false",
+  LANGGRAPH_CLI_NO_ANALYTICS: "1",
+  LANGSMITH_API_KEY: "",
+  LANGGRAPH_API_KEY: "",
+  OPENAI_API_KEY: "test",
+};
+
+/** The real JS dev server, with graphs given as `{ name: "path/from/the/root.ts:export" }` and storage of its own. */
+export async function startDevServer(graphs: Record<string, string>, env: Record<string, string>): Promise<Server> {
+  mkdirSync(join(root, ".tmp"), { recursive: true });
+  const directory = mkdtempSync(join(root, ".tmp/server-"));
+  const paths = Object.entries(graphs).map(([name, path]) => [name, `../../${path}`]);
+  writeFileSync(join(directory, "langgraph.json"), JSON.stringify({ graphs: Object.fromEntries(paths) }));
+  writeFileSync(join(directory, ".gitignore"), "*\n.langgraph_api\n");
+  const port = await freePort();
+  const cli = join(root, "node_modules/@langchain/langgraph-cli/dist/cli/cli.mjs");
+  const args = ["dev", "--no-browser", "--no-reload", "--host", "127.0.0.1", "--port", String(port), "--config"];
+  const server = await startServer(
+    spawn(process.execPath, [cli, ...args, join(directory, "langgraph.json")], {
+      cwd: directory,
+      env: { ...process.env, ...offline, ...env },
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    }),
+    `http://127.0.0.1:${port}`,
+    "/info",
+  );
+  return {
+    ...server,
+    async close() {
+      await server.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Waits until the child answers at `path`; fails with its output if it ends before. */
+export async function startServer(child: ChildProcess, url: string, path: string): Promise<Server> {
+  let log = "";
+  const append = (chunk: Buffer) => {
+    log += chunk.toString();
+  };
+  child.stdout?.on("data", append);
+  child.stderr?.on("data", append);
+  const exited = new Promise<void>((done) => child.once("exit", () => done()));
+  let ended = false;
+  void exited.then(() => {
+    ended = true;
+  });
+  const deadline = Date.now() + 60_000;
+  while (!(await answers(url + path))) {
+    if (ended || Date.now() > deadline) throw new Error(`The server at ${url} did not start:\n${log}`);
+    await new Promise((again) => setTimeout(again, 50));
+  }
+  return {
+    url,
+    log: () => log,
+    async close() {
+      if (!ended && child.pid) process.kill(-child.pid, "SIGKILL");
+      await exited;
+    },
+  };
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    return (await fetch(url, { signal: AbortSignal.timeout(2000) })).ok;
+  } catch (error) {
+    if (error instanceof TypeError || (error as Error).name === "TimeoutError") return false;
+    throw error;
+  }
+}
