@@ -3,7 +3,6 @@ import type { Duplex } from "node:stream";
 import { Readable } from "node:stream";
 import { createProxyServer } from "httpxy";
 import type { Context } from "koa";
-import { ProxyError } from "./errors.ts";
 import { type Upstream, unreachable } from "./upstream.ts";
 
 export interface PassOnOptions {
@@ -30,8 +29,6 @@ export function createPassOn(upstream: Upstream): {
   });
   const listeners = new WeakMap<IncomingMessage, (headers: IncomingHttpHeaders) => void>();
   proxy.on("proxyRes", (answer, request) => listeners.get(request)?.(answer.headers));
-  // Failures reach the caller as the promise's rejection; the event would throw without a listener.
-  proxy.on("error", () => undefined);
 
   const passOn: PassOn = async (ctx, { body, onHeaders } = {}) => {
     const { req, res } = ctx;
@@ -77,6 +74,3 @@ function whenEnded(response: ServerResponse): Promise<boolean> {
     response.once("close", () => resolve(response.writableFinished));
   });
 }
-
-export const notPassedOn = (path: string) =>
-  new ProxyError(404, "not_found", `${path} is not to be reached through the proxy.`);

@@ -90,13 +90,13 @@ export class TranscriptFold {
   #tuple(data: unknown): void {
     if (!Array.isArray(data) || !isMessage(data[0])) return;
     const [message, metadata] = data as [Message, unknown];
-    if (isTool(message)) return this.#result(message);
+    if (isTool(message)) this.#result(message);
     if (!isAI(message)) return;
     const id = message.id ?? `without an id, ${isObject(metadata) ? metadata.langgraph_checkpoint_ns : ""}`;
     const draft = this.#drafts.get(id);
     const chunked = message.type.endsWith("Chunk");
     // JS names chunks and whole messages alike; Python sends a whole one last, to take the chunks' place.
-    if (draft && draft.fromChunks && !chunked) draft.chunk = undefined;
+    if (draft?.fromChunks && !chunked) draft.chunk = undefined;
     const chunk = new AIMessageChunk(chunkFields(message));
     const merged = draft?.chunk ? draft.chunk.concat(chunk) : chunk;
     this.#put(id, {
