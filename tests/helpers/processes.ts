@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
 import { freePort } from "../../scripts/free-port.ts";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -37,6 +38,33 @@ export async function startDevServer(graphs: Record<string, string>, env: Record
     spawn(process.execPath, [cli, ...args, join(directory, "langgraph.json")], {
       cwd: directory,
       env: { ...process.env, ...offline, ...env },
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    }),
+    `http://127.0.0.1:${port}`,
+    "/info",
+  );
+  return {
+    ...server,
+    async close() {
+      await server.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The Python dev server with the graphs of tests/fixtures/python, from a virtual environment's `langgraph`. */
+export async function startPythonServer(langgraph: string, env: Record<string, string>): Promise<Server> {
+  const directory = mkdtempSync(join(tmpdir(), "fermata-python-"));
+  for (const file of ["graphs.py", "langgraph.json"]) {
+    copyFileSync(join(root, "tests/fixtures/python", file), join(directory, file));
+  }
+  const port = await freePort();
+  const args = ["dev", "--no-browser", "--no-reload", "--n-jobs-per-worker", "10", "--host", "127.0.0.1", "--port"];
+  const server = await startServer(
+    spawn(langgraph, [...args, String(port)], {
+      cwd: directory,
+      env: { ...process.env, ...offline, ...env, PATH: `${dirname(langgraph)}:${process.env.PATH}` },
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
     }),
