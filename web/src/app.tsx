@@ -1,0 +1,28 @@
+import { useMemo, useState } from "react";
+import { createChatClient } from "./chat-client.ts";
+import { ChatView } from "./chat-view.tsx";
+import { usePlace } from "./place.ts";
+import { TopBar } from "./top-bar.tsx";
+
+export function App() {
+  const chatClient = useMemo(() => createChatClient(window.location.origin), []);
+  const { place, move, amend } = usePlace();
+  const [visit, setVisit] = useState(0);
+  return (
+    <>
+      <TopBar
+        client={chatClient.client}
+        place={place}
+        onAssistant={(assistantId) => amend({ assistantId })}
+        onNewChat={() => move({ ...place, threadId: null })}
+      />
+      <ChatView
+        key={visit}
+        {...chatClient}
+        place={place}
+        onThreadId={(threadId) => amend({ threadId })}
+        reopen={() => setVisit((visits) => visits + 1)}
+      />
+    </>
+  );
+}
