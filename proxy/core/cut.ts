@@ -1,4 +1,4 @@
-import { isAI, isObject, isTool, type Message, messagesIn, typeOf } from "./message.ts";
+import { conversationKey, isAI, isObject, isTool, type Message, messagesIn, typeOf } from "./message.ts";
 import { stableId } from "./stable-id.ts";
 import type { Transcript } from "./transcript.ts";
 
@@ -33,12 +33,14 @@ export interface Stop {
   reason: Reason;
   /** ISO 8601. */
   at: string;
-  /** The key of the conversation in the graph's state. */
-  messagesKey: string;
+  /** The key that the conversation has in most graphs' state; another is found out. */
+  preferredKey: string;
 }
 
 /** All that the plan goes by, gathered once, before anything is written. */
 export interface Cut extends Stop {
+  /** The key of the conversation in the graph's state; undefined if there is none. */
+  messagesKey?: string;
   transcript: Transcript;
   /** The tasks that were cut: begun or about to begin, and without a result. */
   tasks: Task[];
@@ -57,14 +59,16 @@ export interface CutRun {
 }
 
 export function gatherCut(stop: Stop, run: CutRun, state: State, transcript: Transcript): Cut {
-  const messages = messagesIn(state.values, stop.messagesKey);
+  const messagesKey = conversationKey(state.values, run.kwargs?.input, stop.preferredKey);
+  const messages = messagesIn(state.values, messagesKey);
   return {
     ...stop,
+    messagesKey,
     transcript,
     tasks: (state.tasks ?? []).filter((task) => task.result == null),
     openCalls: messages.flatMap((message, at) => openCallsOf(message, messages.slice(at + 1))),
     inTools: endsInOpenCalls(messages),
-    missingInput: missingInput(stop, run, state, transcript),
+    missingInput: missingInput(stop, messagesKey, run, state, transcript),
   };
 }
 
@@ -82,17 +86,17 @@ function endsInOpenCalls(messages: Message[]): boolean {
 }
 
 /** A run that was queued, or cut before its first checkpoint, has left no trace of what the user said. */
-function missingInput(stop: Stop, run: CutRun, state: State, transcript: Transcript) {
+function missingInput(stop: Stop, key: string | undefined, run: CutRun, state: State, transcript: Transcript) {
   const input = run.kwargs?.input;
   if (transcript.begun || !isObject(input) || state.metadata?.run_id === stop.runId) return undefined;
   if (state.created_at && Date.parse(state.created_at) >= Date.parse(run.created_at)) return undefined;
-  const messages = inputMessages(input, stop);
-  return messages.length > 0 ? { ...input, [stop.messagesKey]: messages } : undefined;
+  const messages = inputMessages(input, key, stop.runId);
+  return key && messages.length > 0 ? { ...input, [key]: messages } : undefined;
 }
 
 /** The input's messages in wire form, each with an id, so that writing them twice writes them once. */
-export function inputMessages(input: unknown, { messagesKey, runId }: Stop): Message[] {
-  const given = isObject(input) ? input[messagesKey] : undefined;
+export function inputMessages(input: unknown, key: string | undefined, runId: string): Message[] {
+  const given = isObject(input) && key !== undefined ? input[key] : undefined;
   const list = given == null ? [] : Array.isArray(given) && !isPair(given) ? given : [given];
   return list.flatMap((item: unknown, index): Message[] => {
     const message = asMessage(item);

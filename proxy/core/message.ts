@@ -39,12 +39,12 @@ export interface ToolCallChunk {
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-const other = new Set(["human", "user", "system", "developer", "tool", "function", "remove"]);
+const other = new Set(["human", "system", "developer", "tool", "function", "remove"]);
 
 /** The message's type without the chunk's suffix: Python says `AIMessageChunk`, JS says `ai`. */
 export function typeOf(message: Pick<Message, "type">): string {
   const type = message.type.replace(/MessageChunk$/, "").toLowerCase();
-  return type === "assistant" ? "ai" : type;
+  return type === "assistant" ? "ai" : type === "user" ? "human" : type;
 }
 
 /** Whether the model said it. A provider that names no role makes LangChain call its reply `generic`. */
@@ -59,9 +59,42 @@ export function textOf(content: Content | undefined): string {
 }
 
 /** The messages under `key` of a thread's values, or none. */
-export function messagesIn(values: unknown, key: string): Message[] {
-  const list = isObject(values) ? values[key] : undefined;
-  return Array.isArray(list)
-    ? list.filter((item): item is Message => isObject(item) && typeof item.type === "string")
-    : [];
+export function messagesIn(values: unknown, key: string | undefined): Message[] {
+  const list = isObject(values) && key !== undefined ? values[key] : undefined;
+  return Array.isArray(list) ? list.filter(isMessage) : [];
+}
+
+export const isMessage = (value: unknown): value is Message => isObject(value) && typeof value.type === "string";
+
+/**
+ * Under which key a graph has its conversation: the preferred one if the
+ * thread or the run's input has it, else the first that holds messages;
+ * undefined for a graph without a conversation.
+ */
+export function conversationKey(values: unknown, input: unknown, preferred: string): string | undefined {
+  const places = [values, input].filter(isObject);
+  if (places.some((place) => preferred in place)) return preferred;
+  return places.flatMap(Object.entries).find(([, value]) => holdsMessages(value))?.[0];
+}
+
+const messageTypes = new Set([
+  "human",
+  "ai",
+  "system",
+  "tool",
+  "user",
+  "assistant",
+  "developer",
+  "function",
+  "generic",
+]);
+
+function holdsMessages(value: unknown): boolean {
+  if (!Array.isArray(value) || value.length === 0) return false;
+  return value.every(
+    (item) =>
+      isObject(item) &&
+      "content" in item &&
+      messageTypes.has(typeof item.type === "string" ? typeOf({ type: item.type }) : String(item.role)),
+  );
 }

@@ -32,7 +32,7 @@ export function nextWrite(state: State, cut: Cut): Write | undefined {
     return { values: cut.missingInput, asNode: "__start__" };
   }
   const missing = missingMessages(messages, cut);
-  if (missing.length > 0) return { values: { [cut.messagesKey]: missing }, asNode: cutNode(cut) };
+  if (cut.messagesKey && missing.length > 0) return { values: { [cut.messagesKey]: missing }, asNode: cutNode(cut) };
   return state.next.length > 0 ? letGo : undefined;
 }
 
@@ -42,7 +42,7 @@ export function nextTurnWrite(state: State, cut: Cut, turn: Message[]): Write | 
   const messages = messagesIn(state.values, cut.messagesKey);
   const missing = turn.filter(({ id }) => !messages.some((message) => message.id === id));
   const asNode = turn.some(isAI) ? cutNode(cut) : "__start__";
-  if (missing.length > 0) return { values: { [cut.messagesKey]: missing }, asNode };
+  if (cut.messagesKey && missing.length > 0) return { values: { [cut.messagesKey]: missing }, asNode };
   return state.next.length > 0 ? letGo : undefined;
 }
 
@@ -158,7 +158,7 @@ function conversationReplies(cut: Cut): Streamed[] {
 /** A subgraph's state shows whether it talks in the thread's conversation; where it isn't shown, what was seen counts. */
 function sharesConversation(task: Task, cut: Cut): boolean {
   const values = isObject(task.state) ? task.state.values : undefined;
-  return !isObject(values) || Array.isArray(values[cut.messagesKey]);
+  return !isObject(values) || (cut.messagesKey !== undefined && Array.isArray(values[cut.messagesKey]));
 }
 
 /** The node that was cut: its outgoing edges are those that the write should follow. */

@@ -1,5 +1,5 @@
 import { AIMessageChunk } from "@langchain/core/messages";
-import { isAI, isObject, isTool, type Message, typeOf } from "./message.ts";
+import { isAI, isMessage, isObject, isTool, type Message, typeOf } from "./message.ts";
 
 /** One part of a run's stream, as the SDK yields it. */
 export interface StreamPart {
@@ -147,8 +147,6 @@ export class TranscriptFold {
     this.#drafts.set(id, draft);
   }
 }
-
-const isMessage = (value: unknown): value is Message => isObject(value) && typeof value.type === "string";
 
 function chunkFields(message: Message) {
   return {

@@ -23,7 +23,10 @@ export function turnOf(state: State, before: Message[], input: unknown, cut: Cut
     const safe = safeMessage({ ...reply, message: { ...reply.message, id } });
     return safe ? [mark(safe, reply, cut)] : [];
   });
-  return [...(asked.length > 0 ? asked : inputMessages(input, cut)), ...[...said, ...streamed].flatMap(plain)];
+  return [
+    ...(asked.length > 0 ? asked : inputMessages(input, cut.messagesKey, cut.runId)),
+    ...[...said, ...streamed].flatMap(plain),
+  ];
 }
 
 /** The reply without its calls; nothing if it did nothing but call. */

@@ -32,7 +32,7 @@ export class Stops {
 
   /** A stop as the user asks for it, at this moment. */
   asked(runId: string, action: Action = "interrupt", keep: Keep = "partial"): Stop {
-    return { runId, action, keep, reason: "user", at: new Date().toISOString(), messagesKey: this.#messagesKey };
+    return { runId, action, keep, reason: "user", at: new Date().toISOString(), preferredKey: this.#messagesKey };
   }
 
   /** The reader has left, where that means Stop. Nobody waits for the answer; a failure is logged. */

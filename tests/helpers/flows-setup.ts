@@ -1,3 +1,5 @@
+import { readdirSync } from "node:fs";
+import { resolve } from "node:path";
 import type { TestProject } from "vitest/node";
 import { freePort } from "../../scripts/free-port.ts";
 import { startDevServer, startPythonServer } from "./processes.ts";
@@ -26,8 +28,14 @@ export default async function setup({ provide }: TestProject): Promise<() => Pro
   return () => server.close();
 }
 
-const graphs = {
+/** Every graph of tests/fixtures/shapes, by its file's name in snake case, and the two that are deployed. */
+const shapes = readdirSync(resolve(import.meta.dirname, "../fixtures/shapes"))
+  .filter((file) => file !== "nodes.ts")
+  .map((file) => [file.replace(/\.ts$/, "").replaceAll("-", "_"), `tests/fixtures/shapes/${file}:graph`]);
+
+export const graphs: Record<string, string> = {
   agent: "graph/agent.ts:graph",
   deep_agent: "graph/deep-agent.ts:graph",
   sequential_tools: "tests/fixtures/sequential-tools.ts:graph",
+  ...Object.fromEntries(shapes),
 };

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as delay, setImmediate as immediate } from "node:timers/promises";
 import { type Gate, gate } from "./gate.ts";
 import { type OpenAIMessage, openaiViolations } from "./openai-rules.ts";
 
@@ -11,6 +12,8 @@ export interface Reply {
   calls?: { id: string; name: string; args: string[] }[];
   /** Pause after so many chunks, until released or hung up. */
   holdAfter?: number;
+  /** Milliseconds between chunks. */
+  pace?: number;
 }
 
 /** One call that the model got. */
@@ -33,11 +36,35 @@ export interface Script {
 /** An OpenAI-compatible model that says what tests tell it, and answers 400 to what OpenAI would reject. */
 export interface StrictModel {
   url: string;
-  /** Sets what is said to the prompt (exact text of the last user message that is scripted). */
+  /** Sets what is said to a prompt: the exact text of the last user message, or `speaker: text` with the system prompt's first line. */
   script(prompt: string, ...replies: Reply[]): Script;
+  /** What is said to a prompt without a script. */
+  improvise?: (request: ChatRequest) => Reply;
+  /** What the probe tool is told under this name; `undefined` = when the test says so. */
+  probe(name: string, answer?: string): Probe;
   /** Histories that were rejected, with the reasons. */
   rejected: { messages: OpenAIMessage[]; violations: string[] }[];
   close(): Promise<void>;
+}
+
+/** What the model is asked. */
+export interface ChatRequest {
+  messages: OpenAIMessage[];
+  stream?: boolean;
+  stream_options?: { include_usage?: boolean };
+  tools?: { function: { name: string } }[];
+}
+
+/** The runs of the probe tool under one name. */
+export interface Probe {
+  started: Gate;
+  /** The tool's connection was closed before it had its answer. */
+  hungUp: Gate;
+  answer(text: string): void;
+  /** When it happened, by `performance.now()`. */
+  startedAt?: number;
+  answeredAt?: number;
+  hungUpAt?: number;
 }
 
 interface Scripted extends Script {
@@ -48,14 +75,27 @@ interface Scripted extends Script {
 /** On the given port, or on any free one. */
 export async function startStrictModel(port = 0): Promise<StrictModel> {
   const scripts = new Map<string, Scripted>();
-  const rejected: StrictModel["rejected"] = [];
+  const probes = new Map<string, Probe & { said: Gate<string> }>();
+  const openProbe = (name: string) => {
+    const said = gate<string>();
+    const probe = probes.get(name) ?? { started: gate(), hungUp: gate(), said, answer: said.open };
+    probes.set(name, probe);
+    return probe;
+  };
   const server = createServer((request, response) => {
-    answer(request, response, scripts, rejected).catch((error: unknown) => response.destroy(error as Error));
+    const probed = /^\/probe\/(.*)$/.exec(request.url ?? "")?.[1];
+    if (probed) void answerProbe(openProbe(decodeURIComponent(probed)), response);
+    else answer(request, response, scripts, model).catch((error: unknown) => response.destroy(error as Error));
   });
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
-  return {
+  const model: StrictModel = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
-    rejected,
+    rejected: [],
+    probe(name, text) {
+      const probe = openProbe(name);
+      if (text !== undefined) probe.answer(text);
+      return probe;
+    },
     script(prompt, ...replies) {
       const arrivals = new Map<number, Gate<Call>>();
       const script: Scripted = {
@@ -77,29 +117,48 @@ export async function startStrictModel(port = 0): Promise<StrictModel> {
         server.closeAllConnections();
       }),
   };
+  return model;
+}
+
+async function answerProbe(probe: Probe & { said: Gate<string> }, response: ServerResponse): Promise<void> {
+  probe.startedAt ??= performance.now();
+  probe.started.open();
+  response.once("close", () => {
+    if (response.writableFinished) return;
+    probe.hungUpAt ??= performance.now();
+    probe.hungUp.open();
+  });
+  const text = await probe.said.opened;
+  if (response.destroyed) return;
+  response.end(text, () => {
+    probe.answeredAt = performance.now();
+  });
 }
 
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   scripts: Map<string, Scripted>,
-  rejected: StrictModel["rejected"],
+  { rejected, improvise }: StrictModel,
 ): Promise<void> {
   let body = "";
   for await (const chunk of request.setEncoding("utf8")) body += chunk;
-  const { messages, stream, stream_options } = JSON.parse(body) as {
-    messages: OpenAIMessage[];
-    stream?: boolean;
-    stream_options?: { include_usage?: boolean };
-  };
+  const chat = JSON.parse(body) as ChatRequest;
+  const { messages, stream, stream_options } = chat;
   const violations = openaiViolations(messages);
   if (violations.length > 0) {
     rejected.push({ messages, violations });
     return refuse(response, violations.join(" "));
   }
-  const prompt = messages.findLastIndex((message) => message.role === "user");
-  const script = scripts.get(textOf(messages[prompt]?.content));
-  if (!script) return refuse(response, `No script for ${JSON.stringify(textOf(messages[prompt]?.content))}`);
+  const prompt = textOf(messages.findLast((message) => message.role === "user")?.content);
+  const [speaker] = textOf(messages.find((message) => message.role === "system")?.content).split("\n");
+  const found = scripts.get(`${speaker}: ${prompt}`) ?? scripts.get(prompt);
+  if (!found && !improvise) return refuse(response, `No script for ${speaker}: ${prompt}`);
+  const script: Pick<Scripted, "replies" | "arrivals" | "calls"> = found ?? {
+    replies: [improvise?.(chat) ?? {}],
+    arrivals: new Map(),
+    calls: [],
+  };
   const reply = script.replies[script.calls.length] ?? script.replies.at(-1) ?? {};
   const release = gate();
   const call: Call = { messages, held: gate(), closed: gate(), release: () => release.open() };
@@ -125,7 +184,7 @@ async function answer(
     }
     if (response.destroyed) return;
     response.write(chunkOf({ delta, finish_reason: null }));
-    await new Promise((resolve) => setImmediate(resolve));
+    await (reply.pace ? delay(reply.pace) : immediate());
   }
   if (reply.holdAfter === deltas.length) {
     call.held.open();
