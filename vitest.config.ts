@@ -18,6 +18,7 @@ export default defineConfig({
         test: {
           name: "web",
           include: ["tests/web/**/*.test.ts"],
+          globalSetup: ["tests/helpers/flows-setup.ts"],
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 180_000,

@@ -2,7 +2,6 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import { build } from "vite";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
 
 const usual = [
@@ -39,6 +38,15 @@ function installChromium(): boolean {
   }
 }
 
+/** As it is served to people: not with the test run's own NODE_ENV. */
+function buildChat(): void {
+  const root = resolve(import.meta.dirname, "../..");
+  execFileSync(process.execPath, ["node_modules/vite/bin/vite.js", "build", "web", "--logLevel", "error"], {
+    cwd: root,
+    env: { ...process.env, NODE_ENV: "production" },
+  });
+}
+
 /** Opens pages in a real browser. */
 export interface Pages {
   /** A page in a profile of its own. Unless `mayFail`, an error in it or on its console fails the test. */
@@ -53,7 +61,7 @@ export function usePages(): Pages {
   const errors = new Map<Page, string[]>();
   const strict = new Set<Page>();
   beforeAll(async () => {
-    await build({ root: resolve(import.meta.dirname, "../../web"), logLevel: "error" });
+    buildChat();
     browser = await chromium.launch({
       executablePath: findChromium(),
       args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],

@@ -1,11 +1,9 @@
 import { Client } from "@langchain/langgraph-sdk";
 
-/** The SDK's client for this page's own server, and what it needs to know about stops. */
+/** The SDK's client for this page's own server, and what becomes of its cancels. */
 export interface ChatClient {
   client: Client;
-  /** `POST /threads/:t/stop`: stops whatever runs on the thread, for when no run id is known yet. */
-  stopThread(threadId: string): void;
-  /** Settles when the last stop that was asked for is through; rejects if it was refused. */
+  /** Settles when the last cancel is through; rejects if it was refused. */
   stopped(): Promise<void>;
 }
 
@@ -15,32 +13,21 @@ export interface ChatClient {
  */
 export function createChatClient(origin: string): ChatClient {
   const client = new Client({ apiUrl: origin, apiKey: null, callerOptions: { maxRetries: 2 } });
-  let stopping: Promise<void> = Promise.resolve();
-  const remember = (asked: Promise<void>) => {
-    stopping = asked.catch((error: unknown) => {
+  const cancel = client.runs.cancel.bind(client.runs);
+  let cancelling: Promise<void> = Promise.resolve();
+  client.runs.cancel = (...run) => {
+    cancelling = cancel(...run).catch((error: unknown) => {
       // The run had ended by itself.
-      if (!isStatus(error, 404, 409)) throw error;
+      if (![404, 409].includes(statusOf(error) ?? 0)) throw error;
     });
     // Whoever awaits `stopped()` hears of a failure; the hook does not.
-    return stopping.catch(() => undefined);
+    return cancelling.catch(() => undefined);
   };
-  const cancel = client.runs.cancel.bind(client.runs);
-  client.runs.cancel = (...args) => remember(cancel(...args));
-  return {
-    client,
-    stopThread: (threadId) => void remember(stop(origin, threadId)),
-    stopped: () => stopping,
-  };
+  return { client, stopped: () => cancelling };
 }
 
-async function stop(origin: string, threadId: string): Promise<void> {
-  const answer = await fetch(`${origin}/threads/${threadId}/stop`, { method: "POST" });
-  if (!answer.ok) throw Object.assign(new Error(await answer.text()), { status: answer.status });
-}
-
+/** The HTTP status of an SDK call that the server refused. */
 export function statusOf(error: unknown): number | undefined {
   const status = error instanceof Error && "status" in error ? error.status : undefined;
   return typeof status === "number" ? status : undefined;
 }
-
-const isStatus = (error: unknown, ...statuses: number[]) => statuses.includes(statusOf(error) ?? 0);

@@ -7,6 +7,7 @@ import type { Place } from "./place.ts";
 import { rememberedRun } from "./remembered-run.ts";
 import { type Trouble, troubleOf } from "./trouble.ts";
 import { useRunElsewhere } from "./use-run-elsewhere.ts";
+import { useStop } from "./use-stop.ts";
 
 interface State extends Record<string, unknown> {
   messages: Message[];
@@ -31,13 +32,11 @@ export interface ChatOptions extends ChatClient {
   reopen(): void;
 }
 
-export function useChat({ client, stopThread, stopped, place, onThreadId, reopen }: ChatOptions): Chat {
+export function useChat({ client, stopped, place, onThreadId, reopen }: ChatOptions): Chat {
   const { threadId, assistantId } = place;
-  const [stopping, setStopping] = useState<{ threadId: string | null }>();
-  const [stopError, setStopError] = useState<{ threadId: string | null; error: unknown }>();
   /** What was sent while no run has come of it. */
   const unsent = useRef<{ threadId: string | null; message: Message }>(undefined);
-  const runIsUnknown = useRef(false);
+  const [, setRunId] = useState<string>();
 
   const options = {
     client,
@@ -51,11 +50,9 @@ export function useChat({ client, stopThread, stopped, place, onThreadId, reopen
       if (unsent.current) unsent.current.threadId = created;
       onThreadId(created);
     },
-    onCreated() {
+    onCreated({ run_id }) {
       unsent.current = undefined;
-    },
-    onStop() {
-      if (threadId && runIsUnknown.current) stopThread(threadId);
+      setRunId(run_id);
     },
     onError(error, run) {
       const on = run?.thread_id ?? threadId;
@@ -65,44 +62,35 @@ export function useChat({ client, stopThread, stopped, place, onThreadId, reopen
   } satisfies UseStreamOptions<State> & { filterSubagentMessages: boolean };
   const stream = useStream<State>(options);
   useRunElsewhere(client, threadId, stream.isLoading);
+  const stopping = useStop({
+    threadId,
+    isLoading: stream.isLoading,
+    hasRun: threadId !== null && rememberedRun.of(threadId) !== null,
+    stop: stream.stop,
+    stopped,
+  });
 
   const submit = (message: Message) => {
     unsent.current = { threadId, message };
-    setStopError(undefined);
+    stopping.forget();
     void stream.submit(
       { messages: [message] },
       { optimisticValues: ({ messages = [] }) => ({ messages: [...without(messages, message), message] }) },
     );
   };
-
-  const stop = async () => {
-    setStopping({ threadId });
-    setStopError(undefined);
-    runIsUnknown.current = threadId !== null && rememberedRun.of(threadId) === null;
-    try {
-      await stream.stop();
-      await stopped();
-    } catch (error) {
-      setStopError({ threadId, error });
-    } finally {
-      setStopping(undefined);
-    }
-  };
-
   const phase = (() => {
-    if (stopping && stopping.threadId === threadId) return "stopping";
+    if (stopping.isStopping) return "stopping";
     if (stream.isLoading) return "running";
     return stream.isThreadLoading ? "loading" : "idle";
   })();
-  const failedStop = stopError?.threadId === threadId ? stopError?.error : undefined;
-  const trouble = phase === "idle" ? troubleOf(failedStop ?? stream.error) : undefined;
+  const trouble = phase === "idle" ? troubleOf(stopping.error ?? stream.error) : undefined;
   return {
     messages: stream.messages,
     phase,
     trouble,
     send: (text) => submit({ type: "human", id: freshId(), content: text }),
     stop() {
-      if (phase === "running") void stop();
+      if (phase === "running") stopping.ask();
     },
     retry() {
       if (unsent.current?.threadId === threadId) submit(unsent.current.message);
