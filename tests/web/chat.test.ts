@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { usePages } from "../helpers/browser.ts";
 import { useFlow } from "../helpers/flow.ts";
-import { assistants, field, goesOn, questions, replies, say, settled, shown } from "./talk.ts";
+import { assistants, field, goesOn, questions, replies, say, settled, shown, threadOf } from "./talk.ts";
 
 const flow = useFlow();
 const pages = usePages();
@@ -21,7 +21,7 @@ describe("a conversation", () => {
     call.release();
     await replies(page).getByRole("cell", { name: "2" }).waitFor();
     await settled(page);
-    expect(new URL(page.url()).searchParams.get("thread")).toMatch(/^[0-9a-f-]{36}$/);
+    expect(threadOf(page)).toMatch(/^[0-9a-f-]{36}$/);
     const before = await shown(page);
     await page.reload();
     await replies(page).getByRole("cell", { name: "2" }).waitFor();
@@ -65,8 +65,7 @@ describe("a conversation", () => {
     const page = await pages.open(flow.proxy.url);
     await assistants(page).selectOption({ label: "Deep agent" });
     await goesOn(flow, page, "hello, deep agent");
-    const threadId = new URL(page.url()).searchParams.get("thread") ?? "";
-    const [run] = await flow.client.runs.list(threadId);
+    const [run] = await flow.client.runs.list(threadOf(page));
     const assistant = await flow.client.assistants.get(run?.assistant_id ?? "");
     expect(assistant.graph_id).toBe("deep_agent");
     await page.reload();

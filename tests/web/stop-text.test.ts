@@ -13,6 +13,7 @@ import {
   stopButton,
   stoppedMarks,
   storySoFar,
+  threadOf,
   watchLastReply,
 } from "./talk.ts";
 
@@ -41,8 +42,7 @@ describe("a reply is stopped in mid-text", () => {
     const press = () => (way === "Escape" ? page.keyboard.press("Escape") : stopButton(page).click());
     const prompt = `a story, stopped by ${way}`;
     await stopKeepsWhatIsShown(page, press, prompt);
-    const threadId = new URL(page.url()).searchParams.get("thread") ?? "";
-    expect(outline(await conversation(flow.client, threadId))).toEqual([`human: ${prompt}`, `ai: ${storySoFar}`]);
+    expect(outline(await conversation(flow.client, threadOf(page)))).toEqual([`human: ${prompt}`, `ai: ${storySoFar}`]);
     await goesOn(flow, page, `and on, after ${way}`);
     expect(await stoppedMarks(page).count()).toBe(1);
   });

@@ -43,6 +43,25 @@ export async function inMidText(flow: Flow, page: Page, prompt: string): Promise
   return call;
 }
 
+export const threadOf = (page: Page) => new URL(page.url()).searchParams.get("thread") ?? "";
+
+/** Waits until the tools of the run have told so much, such as `on_tool_start wait`. */
+export async function toolsTold(flow: Flow, page: Page, ...wanted: string[]): Promise<void> {
+  const [run] = await flow.direct.runs.list(threadOf(page));
+  const missing = new Set(wanted);
+  const stream = flow.direct.runs.joinStream(threadOf(page), run?.run_id ?? "", { lastEventId: "-1" });
+  for await (const { event, data } of stream as AsyncIterable<{ event: string; data: ToolEvent }>) {
+    if (event === "tools") missing.delete(`${data.event} ${data.name}`);
+    if (missing.size === 0) return;
+  }
+  throw new Error(`The run ended without ${[...missing].join(", ")}.`);
+}
+
+interface ToolEvent {
+  event: string;
+  name: string;
+}
+
 /** Another message gets its answer. */
 export async function goesOn(flow: Flow, page: Page, prompt: string): Promise<void> {
   flow.model.script(prompt, { text: ["Gladly", "."] });
