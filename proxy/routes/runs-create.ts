@@ -12,8 +12,7 @@ import { clientFor } from "../upstream.ts";
 export function runsCreate(services: Services, passOn: PassOn): Middleware {
   return async function createRun(ctx) {
     const threadId: string = ctx.params.thread_id;
-    await services.threads.quiet(threadId);
-    const created = services.threads.creating(threadId);
+    const created = await services.threads.creating(threadId);
     try {
       const text = await readText(ctx.req, services.settings.bodyLimit);
       const asked = asObject(text);

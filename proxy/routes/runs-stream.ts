@@ -9,8 +9,7 @@ import { streamToClient } from "./stream-to-client.ts";
 export function runsStream(services: Services): Middleware {
   return async function streamRun(ctx) {
     const threadId: string = ctx.params.thread_id;
-    await services.threads.quiet(threadId);
-    const created = services.threads.creating(threadId);
+    const created = await services.threads.creating(threadId);
     try {
       const text = await readText(ctx.req, services.settings.bodyLimit);
       const asked = asObject(text) as RunBody | undefined;

@@ -36,6 +36,7 @@ interface StopAnswer {
 /** `POST /threads/:thread_id/stop`: stops whatever runs on the thread, without a run id. */
 export function stopThread(services: Services): Middleware {
   return async function stop(ctx) {
+    const arrivedAt = performance.now();
     const threadId = requireId("thread_id", ctx.params.thread_id);
     const created = services.threads.created(threadId);
     await services.threads.stopping(threadId, async () => {
@@ -44,7 +45,7 @@ export function stopThread(services: Services): Middleware {
       await asCaller(client.threads.get(threadId));
       await created;
       ctx.set("access-control-allow-origin", "*");
-      ctx.body = await asCaller(carryOut(services, client, threadId, wish));
+      ctx.body = await asCaller(carryOut(services, client, threadId, wish, arrivedAt));
     });
   };
 }
@@ -62,10 +63,20 @@ function parseWish(text: string): Wish {
   throw new ProxyError(400, "bad_request", message, { field });
 }
 
-async function carryOut(services: Services, client: Client, threadId: string, wish: Wish): Promise<StopAnswer> {
+async function carryOut(
+  services: Services,
+  client: Client,
+  threadId: string,
+  wish: Wish,
+  arrivedAt: number,
+): Promise<StopAnswer> {
   const last = services.stops.lastOn(threadId);
   if (wish.run_id && last?.run.run_id === wish.run_id) return combine(threadId, [last.run], [last.result]);
-  const runs = wish.run_id ? [await client.runs.get(threadId, wish.run_id)] : await activeRuns(client, threadId);
+  let runs = wish.run_id ? [await client.runs.get(threadId, wish.run_id)] : await activeRuns(client, threadId);
+  if (runs.length === 0 && (await services.threads.admitTogether(threadId, arrivedAt))) {
+    await services.threads.created(threadId);
+    runs = await activeRuns(client, threadId);
+  }
   if (runs.length === 0) return await nothingRuns(services, client, threadId);
   // What waits in the queue goes first, or it would start as soon as what runs is stopped.
   const queued = runs.filter(({ status }) => status === "pending");

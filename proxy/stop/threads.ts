@@ -5,11 +5,16 @@ const afterHangUp = 150;
 /** No stop holds a read for longer than this, in milliseconds. */
 const longestHold = 10_000;
 
+/** Sent at once, a start and a Stop arrive in any order; a start so shortly behind its Stop is still meant, in milliseconds. */
+const sentTogether = 100;
+
 interface Thread {
   creations: Set<Promise<string | undefined>>;
+  /** Runs that wait for a stop to end before they are created. */
+  held: Set<() => void>;
   stops: Set<Promise<unknown>>;
   hungUpAt: number;
-  /** Wakes those who wait to see whether a hang-up was a Stop. */
+  /** Wakes those who wait to see whether a stop, or a run, is still to come. */
   wake: Set<() => void>;
 }
 
@@ -21,8 +26,32 @@ interface Thread {
 export class Threads {
   #threads = new Map<string, Thread>();
 
-  /** A run is being created; returns what tells its id, or that none came of it. */
-  creating(threadId: string): (runId?: string) => void {
+  /** A run is to be created, after the stops under way; resolves to what tells its id, or that none came of it. */
+  async creating(threadId: string): Promise<(runId?: string) => void> {
+    const thread = this.#threads.get(threadId);
+    if (thread && thread.stops.size > 0) return await this.#heldCreation(threadId, thread);
+    await this.quiet(threadId);
+    return this.#create(threadId);
+  }
+
+  async #heldCreation(threadId: string, thread: Thread): Promise<(runId?: string) => void> {
+    let created: ((runId?: string) => void) | undefined;
+    let resolve!: () => void;
+    const admitted = new Promise<void>((done) => {
+      resolve = done;
+    });
+    const admit = () => {
+      created = this.#create(threadId);
+      resolve();
+    };
+    thread.held.add(admit);
+    for (const wake of thread.wake) wake();
+    await Promise.race([admitted, this.quiet(threadId)]);
+    thread.held.delete(admit);
+    return created ?? this.#create(threadId);
+  }
+
+  #create(threadId: string): (runId?: string) => void {
     const thread = this.#open(threadId);
     let done!: (runId?: string) => void;
     const creation = new Promise<string | undefined>((resolve) => {
@@ -34,6 +63,20 @@ export class Threads {
       this.#sweep(threadId);
     });
     return done;
+  }
+
+  /**
+   * For a stop that finds nothing to stop: lets in the runs that were sent
+   * together with it, and resolves to whether there are any.
+   */
+  async admitTogether(threadId: string, arrivedAt: number): Promise<boolean> {
+    const thread = this.#open(threadId);
+    const rest = arrivedAt + sentTogether - performance.now();
+    if (thread.held.size === 0 && rest > 0) await this.#wakeOr(thread, rest);
+    const admitted = [...thread.held];
+    thread.held.clear();
+    for (const admit of admitted) admit();
+    return admitted.length > 0;
   }
 
   /** Resolves when every run that is being created at this moment has its id, or after 10 s. */
@@ -74,14 +117,14 @@ export class Threads {
     const thread = this.#threads.get(threadId);
     if (!thread) return;
     const rest = thread.hungUpAt + afterHangUp - Date.now();
-    if (rest > 0 && thread.stops.size === 0) await this.#stopOr(thread, rest);
+    if (rest > 0 && thread.stops.size === 0) await this.#wakeOr(thread, rest);
     const deadline = Date.now() + longestHold;
     while (thread.stops.size > 0 && Date.now() < deadline) {
       await within(deadline - Date.now(), Promise.all(thread.stops));
     }
   }
 
-  async #stopOr(thread: Thread, milliseconds: number): Promise<void> {
+  async #wakeOr(thread: Thread, milliseconds: number): Promise<void> {
     let wake!: () => void;
     const woken = new Promise<void>((resolve) => {
       wake = resolve;
@@ -94,6 +137,7 @@ export class Threads {
   #open(threadId: string): Thread {
     const thread = this.#threads.get(threadId) ?? {
       creations: new Set(),
+      held: new Set(),
       stops: new Set(),
       hungUpAt: 0,
       wake: new Set(),

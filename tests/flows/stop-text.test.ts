@@ -180,18 +180,21 @@ describe("the stop comes twice, or early", () => {
     expect(outline(await conversation(flow.client, threadId)).at(-1)).toBe("ai: The answer.");
   });
 
-  it("sent together with the start, before the run id is known, it stops that run (cases 1, 2, 3)", async () => {
-    const { thread_id: threadId } = await flow.client.threads.create();
-    flow.model.script("stop at once", { text: story, holdAfter: 5 });
-    const live = send(flow.client, threadId, "stop at once");
-    // The start is on the wire, the run is not created.
-    await new Promise((sent) => setImmediate(sent));
-    const { body } = await stop(flow.proxy.url, threadId);
-    expect(body).toMatchObject({ outcome: "stopped", run_ids: [await live.runId] });
-    await live.ended;
-    expect(outline(await conversation(flow.client, threadId))[0]).toBe("human: stop at once");
-    await goesOn(threadId, "go on after all");
-  });
+  it.each(["the start first", "the stop first"])(
+    "sent together with the start, before the run id is known, it stops that run: %s (cases 1, 2, 3)",
+    async (ahead) => {
+      const { thread_id: threadId } = await flow.client.threads.create();
+      flow.model.script("stop at once", { text: story, holdAfter: 5 });
+      const live = send(flow.client, threadId, "stop at once");
+      // The start is on the wire, or about to be; the run is not created.
+      if (ahead === "the start first") await new Promise((sent) => setImmediate(sent));
+      const { body } = await stop(flow.proxy.url, threadId);
+      expect(body).toMatchObject({ outcome: "stopped", run_ids: [await live.runId] });
+      await live.ended;
+      expect(outline(await conversation(flow.client, threadId))[0]).toBe("human: stop at once");
+      await goesOn(threadId, "go on after all");
+    },
+  );
 });
 
 describe("a reader leaves", () => {

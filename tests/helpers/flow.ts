@@ -1,11 +1,9 @@
 import { Client, type StreamMode } from "@langchain/langgraph-sdk";
-import { pino } from "pino";
 import { afterAll, beforeAll, expect, inject } from "vitest";
-import { createApp } from "../../proxy/app.ts";
 import { type Message, messagesIn } from "../../proxy/core/message.ts";
-import { readSettings } from "../../proxy/env.ts";
-import { type Listening, listen } from "../../proxy/listen.ts";
+import type { Listening } from "../../proxy/listen.ts";
 import { gate } from "./gate.ts";
+import { startProxy } from "./proxy.ts";
 import { type StrictModel, startStrictModel } from "./strict-model.ts";
 
 /** What a flow talks to: the real proxy in front of the real dev server, with a strict model behind it. */
@@ -19,12 +17,6 @@ export interface Flow {
 }
 
 export const sdk = (apiUrl: string) => new Client({ apiUrl, apiKey: null });
-
-/** A replica of the proxy in front of `upstream`. */
-export function startProxy(upstream: string, env: Record<string, string> = {}): Promise<Listening> {
-  const settings = readSettings({ LANGGRAPH_API_URL: upstream, PORT: "0", LOG_LEVEL: "silent", ...env });
-  return listen(createApp(settings, pino({ level: settings.logLevel })), settings.host, settings.port);
-}
 
 /** Sets up a flow for the tests of one file; every history that the model refused fails the file. */
 export function useFlow(): Flow {

@@ -1,0 +1,64 @@
+import { isAI, isTool, type Message, textOf } from "../../proxy/core/message.ts";
+import { type OpenAIMessage, openaiViolations } from "../helpers/openai-rules.ts";
+import type { StrictModel } from "../helpers/strict-model.ts";
+
+/** What a client was shown of one message. */
+export interface Shown {
+  id: string;
+  text: string;
+  /** It belongs to the conversation: not a subagent's, not of a graph that talks to itself. */
+  spoken: boolean;
+}
+
+/** Text that was shown and is not in the thread under its id, once. */
+export function lostText(shown: Shown[], messages: Message[]): string[] {
+  return shown.flatMap(({ id, text, spoken }) => {
+    const wanted = text.trimEnd();
+    if (!spoken || wanted === "") return [];
+    const found = messages.filter((message) => message.id === id);
+    if (found.length === 1 && textOf(found[0]?.content).startsWith(wanted)) return [];
+    return [`${id}: shown ${JSON.stringify(wanted)}, stored ${JSON.stringify(found.map(({ content }) => content))}`];
+  });
+}
+
+/** Histories that a provider would refuse, messages that stand twice, and untrue answers of tools. */
+export function dirt(messages: Message[], model: StrictModel, stoppedAt: number, exact: boolean): string[] {
+  const ids = messages.map(({ id }) => id);
+  const twice = ids.filter((id, at) => ids.indexOf(id) !== at).map((id) => `${id} stands twice`);
+  return [...openaiViolations(messages.map(toOpenAI)), ...twice, ...lies(messages, model, stoppedAt, exact)];
+}
+
+/** Slack for an answer that was on its way when the stop came, in milliseconds. */
+const onItsWay = 150;
+
+function lies(messages: Message[], model: StrictModel, stoppedAt: number, exact: boolean): string[] {
+  return messages.filter(isTool).flatMap((answer) => {
+    if (answer.name !== "probe" || !answer.tool_call_id) return [];
+    const { startedAt, answeredAt } = model.probe(answer.tool_call_id);
+    const text = textOf(answer.content);
+    const real = text === `result of ${answer.tool_call_id}`;
+    if (real && answeredAt === undefined) return [`${answer.tool_call_id} never finished, but has a result`];
+    if (text.includes("never started") && startedAt !== undefined) return [`${answer.tool_call_id} did start`];
+    const missed = !real && answeredAt !== undefined && answeredAt < stoppedAt - onItsWay;
+    if (exact && missed) return [`${answer.tool_call_id} had finished: ${text}`];
+    return [];
+  });
+}
+
+function toOpenAI(message: Message): OpenAIMessage {
+  if (isTool(message)) return { role: "tool", content: message.content, tool_call_id: message.tool_call_id };
+  if (!isAI(message)) return { role: message.type === "human" ? "user" : message.type, content: message.content };
+  const calls = message.tool_calls ?? [];
+  return {
+    role: "assistant",
+    content: message.content,
+    ...(calls.length > 0
+      ? {
+          tool_calls: calls.map(({ id, name, args }) => ({
+            id: id ?? "",
+            function: { name, arguments: JSON.stringify(args) },
+          })),
+        }
+      : {}),
+  };
+}
