@@ -23,8 +23,11 @@ function improvise(model: StrictModel, request: ChatRequest, seed: string, round
   const { roll, chance, pick } = dice(seed);
   const tools = (request.tools ?? []).map((tool) => tool.function.name);
   const word = roll(10_000, 99_999);
-  const text = Array.from({ length: roll(0, 25) }, (_, n) => `${pick(["", "", "é", "🐉", "\n"])}w${word}-${n} `);
-  const reply: Reply = { text, pace: pick([0, 2, 10]) };
+  const text = Array.from(
+    { length: chance(0.15) ? 0 : roll(5, 80) },
+    (_, n) => `${pick(["", "", "é", "🐉", "\n"])}w${word}-${n} `,
+  );
+  const reply: Reply = { text, pace: pick([4, 10, 20]) };
   if (chance(0.2)) reply.reasoning = ["Let me ", "think."];
   if (!tools.includes("probe") || round > 6 || !chance(0.6)) {
     return text.length > 0 ? reply : { ...reply, text: [`w${word} `, "done."] };

@@ -26,7 +26,11 @@ async function main(): Promise<number> {
   const proxy = await startProxy(server.url);
   const started = Date.now();
   const tally = await storm({
-    client: new Client({ apiUrl: proxy.url, apiKey: null }),
+    client: new Client({
+      apiUrl: proxy.url,
+      apiKey: null,
+      callerOptions: { maxConcurrency: Number.POSITIVE_INFINITY },
+    }),
     url: proxy.url,
     model,
     shapes: values.only?.split(",") ?? shapes,

@@ -59,7 +59,7 @@ async function oneStop(options: StormOptions, prompt: string, tally: Tally, prog
   const action = pick(["interrupt", "interrupt", "rollback"] as const);
   const keep = pick(["partial", "partial", "partial", "nothing"] as const);
   const byCancel = keep === "partial" && chance(0.5);
-  const moment = chance(0.1) ? -1 : chance(0.1) ? 1000 : roll(0, 40);
+  const moment = chance(0.1) ? -1 : chance(0.1) ? 1000 : roll(1, 60);
   const label = `${prompt} ${shape} ${action}/${keep}${byCancel ? " by cancel" : ""} at ${moment}`;
   const at = (step: string) => {
     progress.step = `${label}, ${step}`;
@@ -107,6 +107,8 @@ async function oneStop(options: StormOptions, prompt: string, tally: Tally, prog
   let outcome = "cancelled";
   if (byCancel && runId) await client.runs.cancel(threadId, runId, false, action).catch(ignoreGone);
   else outcome = await stop(options.url, threadId, { action, keep });
+  // Pressed before the start had gone out: it would go on for ever, so it is pressed again.
+  while (outcome === "idle" && moment < 0 && !ended) outcome = await stop(options.url, threadId, { action, keep });
   at(`${outcome}, the stream ends`);
   await over;
   tally.outcomes[outcome] = (tally.outcomes[outcome] ?? 0) + 1;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { usePages } from "../helpers/browser.ts";
 import { useFlow } from "../helpers/flow.ts";
-import { assistants, field, goesOn, questions, replies, say, settled, shown, threadOf } from "./talk.ts";
+import { assistants, field, goesOn, questions, replies, say, settled, shown, soon, threadOf } from "./talk.ts";
 
 const flow = useFlow();
 const pages = usePages();
@@ -39,9 +39,9 @@ describe("a conversation", () => {
     await goesOn(flow, page, "the second chat");
     expect(page.url()).not.toBe(first);
     await page.goBack();
-    await expect.poll(() => shown(page)).toEqual(["the first chat", "Gladly."]);
+    await soon(() => shown(page)).toEqual(["the first chat", "Gladly."]);
     await page.goForward();
-    await expect.poll(() => shown(page)).toEqual(["the second chat", "Gladly."]);
+    await soon(() => shown(page)).toEqual(["the second chat", "Gladly."]);
   });
 
   it("begins with an example, and is written with the keyboard", async () => {
@@ -49,7 +49,7 @@ describe("a conversation", () => {
     const example = "Tell me a long story about a lighthouse";
     flow.model.script(example, { text: ["It stood ", "on a rock."] });
     await page.getByRole("button", { name: example }).click();
-    await expect.poll(() => shown(page)).toEqual([example, "It stood on a rock."]);
+    await soon(() => shown(page)).toEqual([example, "It stood on a rock."]);
     await settled(page);
     flow.model.script("two\nlines", { text: ["Both read."] });
     await field(page).focus();
@@ -57,7 +57,7 @@ describe("a conversation", () => {
     await page.keyboard.press("Shift+Enter");
     await page.keyboard.type("lines");
     await page.keyboard.press("Enter");
-    await expect.poll(async () => (await shown(page)).at(-1)).toBe("Both read.");
+    await soon(async () => (await shown(page)).at(-1)).toBe("Both read.");
     expect(await questions(page).last().textContent()).toBe("two\nlines");
   });
 
@@ -69,7 +69,33 @@ describe("a conversation", () => {
     const assistant = await flow.client.assistants.get(run?.assistant_id ?? "");
     expect(assistant.graph_id).toBe("deep_agent");
     await page.reload();
-    await expect.poll(() => shown(page)).toEqual(["hello, deep agent", "Gladly."]);
+    await soon(() => shown(page)).toEqual(["hello, deep agent", "Gladly."]);
     expect(await assistants(page).inputValue()).toBe("deep_agent");
+  });
+
+  it("follows its end, but not while the reader looks back; and fits a phone", async () => {
+    const page = await pages.open(flow.proxy.url, { viewport: { width: 375, height: 667 } });
+    const lines = Array.from({ length: 80 }, (_, line) => `Line ${line} of a text that is longer than any phone.\n\n`);
+    const script = flow.model.script("a long text", { text: lines, holdAfter: 60 });
+    await say(page, "a long text");
+    const call = await script.call(0);
+    await call.held.opened;
+    const log = page.locator(".log");
+    const toEnd = () => log.evaluate((box) => Math.round(box.scrollHeight - box.scrollTop - box.clientHeight));
+    await page.getByText("Line 59 ").waitFor();
+    await soon(toEnd).toBeLessThanOrEqual(1);
+    await log.evaluate((box) => box.scrollTo(0, 200));
+    const latest = page.getByRole("button", { name: "Scroll to the latest message" });
+    await latest.waitFor();
+    call.release();
+    await page.getByText("Line 79 ").waitFor();
+    await settled(page);
+    expect(await log.evaluate((box) => box.scrollTop)).toBe(200);
+    await latest.click();
+    await soon(toEnd).toBeLessThanOrEqual(1);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(375);
+    await page.getByRole("button", { name: "New chat" }).click();
+    await page.getByRole("heading", { level: 1 }).waitFor();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(375);
   });
 });

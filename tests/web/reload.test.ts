@@ -1,7 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { usePages } from "../helpers/browser.ts";
 import { useFlow } from "../helpers/flow.ts";
-import { goesOn, inMidText, settled, shown, stopButton, stoppedMarks, storySoFar, watchLastReply } from "./talk.ts";
+import {
+  goesOn,
+  inMidText,
+  settled,
+  shown,
+  soon,
+  stopButton,
+  stoppedMarks,
+  storySoFar,
+  watchLastReply,
+} from "./talk.ts";
 
 const flow = useFlow();
 const pages = usePages();
@@ -11,7 +21,7 @@ describe("in mid-text the page", () => {
     const page = await pages.open(flow.proxy.url);
     const call = await inMidText(flow, page, "a story across a reload");
     await page.reload();
-    await expect.poll(() => shown(page)).toEqual(["a story across a reload", storySoFar]);
+    await soon(() => shown(page)).toEqual(["a story across a reload", storySoFar]);
     const seen = await watchLastReply(page);
     await stopButton(page).click();
     expect((await call.closed.opened).early).toBe(true);
@@ -30,7 +40,7 @@ describe("in mid-text the page", () => {
     await page.reload();
     await stopButton(page).waitFor();
     call.release();
-    await expect.poll(() => shown(page)).toEqual(["a story to its end", `${storySoFar} was`]);
+    await soon(() => shown(page)).toEqual(["a story to its end", `${storySoFar} was`]);
     await settled(page);
     expect((await call.closed.opened).early).toBe(false);
     expect(await stoppedMarks(page).count()).toBe(0);
@@ -40,7 +50,7 @@ describe("in mid-text the page", () => {
     const first = await pages.open(flow.proxy.url);
     const call = await inMidText(flow, first, "a story for two");
     const second = await pages.open(first.url());
-    await expect.poll(() => shown(second)).toEqual(["a story for two", storySoFar]);
+    await soon(() => shown(second)).toEqual(["a story for two", storySoFar]);
     await stopButton(second).click();
     expect((await call.closed.opened).early).toBe(true);
     await stoppedMarks(second).waitFor();
@@ -58,7 +68,7 @@ describe("in mid-text the page", () => {
     await page.getByRole("heading", { level: 1 }).waitFor();
     await goesOn(flow, page, "something else meanwhile");
     await page.goBack();
-    await expect.poll(() => shown(page)).toEqual(["a story left alone", storySoFar]);
+    await soon(() => shown(page)).toEqual(["a story left alone", storySoFar]);
     await stopButton(page).click();
     expect((await call.closed.opened).early).toBe(true);
     await stoppedMarks(page).waitFor();

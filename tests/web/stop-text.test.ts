@@ -10,6 +10,7 @@ import {
   sendButton,
   settled,
   shown,
+  soon,
   stopButton,
   stoppedMarks,
   storySoFar,
@@ -69,7 +70,7 @@ describe("a reply is stopped in mid-text", () => {
     expect(await field(page).inputValue()).toBe("a draft");
     flow.model.script("a draft", { text: ["Sent."] });
     await sendButton(page).click();
-    await expect.poll(async () => (await shown(page)).at(-1)).toBe("Sent.");
+    await soon(async () => (await shown(page)).at(-1)).toBe("Sent.");
   });
 });
 

@@ -3,7 +3,18 @@ import { describe, expect, it } from "vitest";
 import { usePages } from "../helpers/browser.ts";
 import { useFlow } from "../helpers/flow.ts";
 import type { Reply } from "../helpers/strict-model.ts";
-import { assistants, goesOn, say, settled, stopButton, stoppedMarks, toolCard, toolsTold } from "./talk.ts";
+import {
+  assistants,
+  goesOn,
+  say,
+  settled,
+  shown,
+  soon,
+  stopButton,
+  stoppedMarks,
+  toolCard,
+  toolsTold,
+} from "./talk.ts";
 
 const flow = useFlow();
 const pages = usePages();
@@ -33,11 +44,11 @@ describe("tools", () => {
     const page = await pages.open(flow.proxy.url);
     flow.model.script("reckon, then wait", calls(["calculate", '{"expression":"2+2"}'], ["wait", '{"seconds":600}']));
     await say(page, "reckon, then wait");
-    await expect.poll(() => states(page)).toEqual(["Running", "Running"]);
+    await soon(() => states(page)).toEqual(["Running", "Running"]);
     await page.getByText("One moment.").waitFor();
     await toolsTold(flow, page, "on_tool_end calculate", "on_tool_start wait");
     await stopButton(page).click();
-    await expect.poll(() => states(page)).toEqual(["Finished", "Cut off"]);
+    await soon(() => states(page)).toEqual(["Finished", "Cut off"]);
     await settled(page);
     const card = toolCard(page, "wait");
     await card.locator("summary").click();
@@ -45,7 +56,7 @@ describe("tools", () => {
     // The reply itself was complete.
     expect(await stoppedMarks(page).count()).toBe(0);
     await page.reload();
-    await expect.poll(() => states(page)).toEqual(["Finished", "Cut off"]);
+    await soon(() => states(page)).toEqual(["Finished", "Cut off"]);
     await goesOn(flow, page, "after the cut tools");
   });
 
@@ -54,10 +65,10 @@ describe("tools", () => {
     await assistants(page).selectOption({ label: "Sequential tools" });
     flow.model.script("wait, then reckon", calls(["wait", '{"seconds":600}'], ["calculate", '{"expression":"2+2"}']));
     await say(page, "wait, then reckon");
-    await expect.poll(() => states(page)).toEqual(["Running", "Running"]);
+    await soon(() => states(page)).toEqual(["Running", "Running"]);
     await toolsTold(flow, page, "on_tool_start wait");
     await page.keyboard.press("Escape");
-    await expect.poll(() => states(page)).toEqual(["Cut off", "Never started"]);
+    await soon(() => states(page)).toEqual(["Cut off", "Never started"]);
     await settled(page);
     await goesOn(flow, page, "after the tools in a row");
   });
@@ -77,5 +88,23 @@ describe("tools", () => {
     await page.getByText("Let me see.").waitFor();
     expect(await toolCard(page, "calculate").count()).toBe(0);
     await goesOn(flow, page, "after half a call");
+  });
+
+  it("that are subagents keep their talk to themselves, and are cut off with it", async () => {
+    const page = await pages.open(flow.proxy.url);
+    await assistants(page).selectOption({ label: "Deep agent" });
+    const task = '{"description":"look it up","subagent_type":"general-purpose"}';
+    flow.model.script("delegate", calls(["task", task]));
+    const inner = flow.model.script("look it up", { text: ["Inner ", "talk"], holdAfter: 1 });
+    await say(page, "delegate");
+    const call = await inner.call(0);
+    await call.held.opened;
+    await soon(() => states(page)).toEqual(["Running"]);
+    await stopButton(page).click();
+    expect((await call.closed.opened).early).toBe(true);
+    await soon(() => states(page)).toEqual(["Cut off"]);
+    await settled(page);
+    expect(await shown(page)).toEqual(["delegate", "One moment."]);
+    await goesOn(flow, page, "after the cut subagent");
   });
 });

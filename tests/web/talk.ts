@@ -3,6 +3,9 @@ import { expect } from "vitest";
 import type { Flow } from "../helpers/flow.ts";
 import type { Call } from "../helpers/strict-model.ts";
 
+/** Looks again until it is so; on a busy machine that takes longer than vitest waits by itself. */
+export const soon = <T>(look: () => T | Promise<T>) => expect.poll(look, { timeout: 20_000 });
+
 /** What a person sees of the chat, and does with it. */
 export const field = (page: Page) => page.getByLabel("Message", { exact: true });
 export const sendButton = (page: Page) => page.getByRole("button", { name: "Send" });
@@ -21,7 +24,7 @@ export async function say(page: Page, text: string): Promise<void> {
 /** Nothing runs, and the next message may be sent. */
 export async function settled(page: Page): Promise<void> {
   await sendButton(page).waitFor();
-  await expect.poll(() => page.getByRole("log").getAttribute("aria-busy")).toBe("false");
+  await soon(() => page.getByRole("log").getAttribute("aria-busy")).toBe("false");
 }
 
 /** Everything said, in order, as it is shown. */
@@ -39,7 +42,7 @@ export async function inMidText(flow: Flow, page: Page, prompt: string): Promise
   await say(page, prompt);
   const call = await script.call(0);
   await call.held.opened;
-  await expect.poll(async () => (await shown(page)).at(-1)).toBe(storySoFar);
+  await soon(async () => (await shown(page)).at(-1)).toBe(storySoFar);
   return call;
 }
 
@@ -66,7 +69,7 @@ interface ToolEvent {
 export async function goesOn(flow: Flow, page: Page, prompt: string): Promise<void> {
   flow.model.script(prompt, { text: ["Gladly", "."] });
   await say(page, prompt);
-  await expect.poll(() => shown(page)).toEqual(expect.arrayContaining([prompt, "Gladly."]));
+  await soon(() => shown(page)).toEqual(expect.arrayContaining([prompt, "Gladly."]));
   await settled(page);
   expect((await shown(page)).slice(-2)).toEqual([prompt, "Gladly."]);
 }

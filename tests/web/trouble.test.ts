@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { usePages } from "../helpers/browser.ts";
 import { useFlow } from "../helpers/flow.ts";
-import { field, goesOn, inMidText, say, settled, shown, stopButton, stoppedMarks } from "./talk.ts";
+import { goesOn, inMidText, say, settled, shown, soon, stopButton, stoppedMarks } from "./talk.ts";
 
 const flow = useFlow();
 const pages = usePages();
@@ -38,7 +38,7 @@ describe("trouble is told in a sentence, with a way on", () => {
     await page.unroute("**/runs/stream");
     flow.model.script("is anybody there?", { text: ["Always."] });
     await note.getByRole("button", { name: "Try again" }).click();
-    await expect.poll(async () => (await shown(page)).slice(-2)).toEqual(["is anybody there?", "Always."]);
+    await soon(async () => (await shown(page)).slice(-2)).toEqual(["is anybody there?", "Always."]);
     await settled(page);
   });
 
@@ -51,7 +51,7 @@ describe("trouble is told in a sentence, with a way on", () => {
     await note.getByText("The agent’s server can’t be reached").waitFor();
     await page.unroute("**/state*");
     await note.getByRole("button", { name: "Try again" }).click();
-    await expect.poll(() => shown(page)).toEqual(["a chat to come back to", "Gladly."]);
+    await soon(() => shown(page)).toEqual(["a chat to come back to", "Gladly."]);
     await page.goto(`${flow.proxy.url}/?thread=00000000-0000-4000-8000-000000000000`);
     await note.getByText("This conversation can’t be found.").waitFor();
     await page.getByRole("button", { name: "New chat" }).click();
@@ -63,13 +63,14 @@ describe("trouble is told in a sentence, with a way on", () => {
     const call = await inMidText(flow, page, "a story that won't stop");
     await page.route("**/cancel*", (route) => route.fulfill({ status: 500, json: { error: "internal" } }));
     await stopButton(page).click();
-    await page.getByRole("alert").getByRole("button", { name: "Try again" }).waitFor();
+    await page.getByRole("alert").getByText("Stopping failed.").waitFor();
     expect(await stoppedMarks(page).count()).toBe(0);
     await page.unroute("**/cancel*");
     await page.getByRole("button", { name: "Try again" }).click();
     await stopButton(page).click();
     expect((await call.closed.opened).early).toBe(true);
     await stoppedMarks(page).waitFor();
-    await field(page).waitFor();
+    await settled(page);
+    expect(await page.getByRole("alert").count()).toBe(0);
   });
 });
