@@ -33,7 +33,7 @@ export function TopBar({ client, place, onAssistant, onNewChat }: TopBarProps) {
           </option>
         ))}
       </select>
-      <button type="button" className="button button-quiet" onClick={onNewChat}>
+      <button type="button" className="button button-quiet button-icon" onClick={onNewChat}>
         <PlusIcon />
         <span>New chat</span>
       </button>

@@ -35,6 +35,12 @@ export function troubleOf(error: unknown): Trouble | undefined {
   return { kind: "connection", sentence: "The server can’t be reached. Your conversation is safe; try again." };
 }
 
+/** A stop that did not get through claims nothing about the run. */
+export function stopTroubleOf(error: unknown): Trouble | undefined {
+  const trouble = troubleOf(error);
+  return trouble && { ...trouble, sentence: "Stopping failed. The reply may still be going on." };
+}
+
 /** The SDK's own abort is a plain error of this message. */
 const isAbort = (error: unknown) =>
   error instanceof Error && (error.name === "AbortError" || error.message === "AbortError");

@@ -5,7 +5,7 @@ import type { ChatClient } from "./chat-client.ts";
 import { freshId } from "./fresh-id.ts";
 import type { Place } from "./place.ts";
 import { rememberedRun } from "./remembered-run.ts";
-import { type Trouble, troubleOf } from "./trouble.ts";
+import { stopTroubleOf, type Trouble, troubleOf } from "./trouble.ts";
 import { useRunElsewhere } from "./use-run-elsewhere.ts";
 import { useStop } from "./use-stop.ts";
 
@@ -83,7 +83,7 @@ export function useChat({ client, stopped, place, onThreadId, reopen }: ChatOpti
     if (stream.isLoading) return "running";
     return stream.isThreadLoading ? "loading" : "idle";
   })();
-  const trouble = phase === "idle" ? troubleOf(stopping.error ?? stream.error) : undefined;
+  const trouble = phase === "idle" ? (stopTroubleOf(stopping.error) ?? troubleOf(stream.error)) : undefined;
   return {
     messages: stream.messages,
     phase,
