@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { devServerConfig } from "./dev-server-config.ts";
 import { type KeptProcess, keepProcess } from "./kept-process.ts";
 import { root } from "./root.ts";
@@ -26,7 +27,10 @@ export function startDevServer(directory: string, port: number, env: Record<stri
   mkdirSync(directory, { recursive: true });
   const config = join(directory, "langgraph.json");
   const projectConfig: unknown = JSON.parse(readFileSync(join(root, "langgraph.json"), "utf8"));
-  writeFileSync(config, JSON.stringify(devServerConfig(projectConfig, root, directory), null, 2));
+  // Without a loader of its own the server runs inside tsx's command line, which kills it at a signal if it is busy,
+  // in the middle of writing its state.
+  const loader = { node_loader: fileURLToPath(import.meta.resolve("tsx")) };
+  writeFileSync(config, JSON.stringify({ ...loader, ...devServerConfig(projectConfig, root, directory) }, null, 2));
   // The server would write one itself, and say so.
   writeFileSync(join(directory, ".gitignore"), "*\n.langgraph_api\n");
   const log = resolve(directory, "server.log");

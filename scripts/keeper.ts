@@ -1,5 +1,8 @@
 import { spawn } from "node:child_process";
 
+/** A little more than the 3 s that the LangGraph server gives itself to write its state. */
+const graceMs = 4000;
+
 /**
  * Runs the command given as arguments and ends it, with all that it started,
  * when standard input closes: on purpose, or because whoever held it was
@@ -11,12 +14,11 @@ function keep([command = "", ...args]: string[]): void {
   child.stdout.pipe(process.stdout);
   child.stderr.pipe(process.stderr);
   let ending = false;
-  // The group's own SIGTERM is for the others.
-  process.on("SIGTERM", () => {});
   process.stdin.resume().once("close", () => {
     ending = true;
-    process.kill(-process.pid, "SIGTERM");
-    setTimeout(() => process.kill(-process.pid, "SIGKILL"), 3000);
+    // To the command alone: it passes it on, and whoever gets it twice doesn't finish what it does at the first.
+    child.kill("SIGTERM");
+    setTimeout(() => process.kill(-process.pid, "SIGKILL"), graceMs);
   });
   child.once("exit", () => {
     // What a command leaves behind when it ends by itself would be in nobody's care.

@@ -8,7 +8,7 @@ export interface KeptProcess {
   pid: number;
   /** Resolves with the exit code when the command, and with it everything it started, has ended. */
   exited: Promise<number>;
-  /** Asks all of it to end; kills what is still there after 3 s. */
+  /** Asks it to end; kills what is still there after 4 s. */
   end(): Promise<void>;
   /** Kills all of it, at once. */
   kill(): void;

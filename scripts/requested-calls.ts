@@ -49,7 +49,8 @@ function timeZonesIn(prompt: string): string[] {
 }
 
 function secondsIn(prompt: string): number | undefined {
-  const [, number, unit] = /\bwait\b\D{0,20}?(\d+(?:\.\d+)?)\s*(s|m)?/i.exec(prompt) ?? [];
+  const duration = /\bwait\b\D{0,20}?(\d+(?:\.\d+)?)\s*(s|m)(?:ec(?:ond)?s?|in(?:ute)?s?)?\b/i;
+  const [, number, unit] = duration.exec(prompt) ?? [];
   if (number === undefined) return undefined;
   // The tool waits no longer than ten minutes.
   return Math.min(Number(number) * (unit?.toLowerCase() === "m" ? 60 : 1), 600);

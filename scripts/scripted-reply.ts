@@ -32,7 +32,9 @@ export function scriptedReply(messages: ChatMessage[], tools: string[], essays: 
 
 /** What the last reply would have said, had it not been cut. */
 function restOf(before: ChatMessage[], essays: string[]): string | undefined {
-  const said = textOf(before.findLast(({ role }) => role === "assistant")).trimEnd();
+  const said = textOf(before.findLast(({ role }) => role === "assistant"))
+    .replace(/^…/, "")
+    .trimEnd();
   const end = said.slice(-40);
   for (const essay of end.length >= 12 ? essays : []) {
     const at = essay.indexOf(end);

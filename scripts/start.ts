@@ -5,7 +5,7 @@ import { announcement } from "./announcement.ts";
 import { bindProxy } from "./bind-proxy.ts";
 import { chooseModel } from "./choose-model.ts";
 import { type DevServer, startDevServer } from "./dev-server.ts";
-import { endOnSignal } from "./end-on-signal.ts";
+import { type EndingReason, endOnSignal } from "./end-on-signal.ts";
 import { freePortFrom } from "./free-port.ts";
 import { root } from "./root.ts";
 import { buildWebPage } from "./web-page.ts";
@@ -21,14 +21,16 @@ interface Progress {
 
 /** `npm start`: model, LangGraph server, proxy and chat, on one machine. */
 async function main(): Promise<void> {
+  const env = environment();
   const progress: Progress = { ending: false };
-  endOnSignal(async (signal) => {
+  const end = async (reason: EndingReason) => {
     progress.ending = true;
-    if (signal === "SIGINT") console.log("\nEnding …");
+    if (reason === "SIGINT") console.log("\nEnding …");
     await progress.server?.end();
-  });
+  };
+  endOnSignal(end, env.npm_lifecycle_event === "start");
   try {
-    await start(progress);
+    await start(env, progress);
   } catch (error) {
     // What is being ended fails in many ways.
     if (!progress.ending) throw error;
@@ -36,8 +38,7 @@ async function main(): Promise<void> {
 }
 
 /** Returns when the LangGraph server has ended because it was asked to; throws if it ended by itself. */
-async function start(progress: Progress): Promise<void> {
-  const env = environment();
+async function start(env: Record<string, string | undefined>, progress: Progress): Promise<void> {
   const model = await chooseModel(env);
   while (!progress.ending) {
     const upstreamPort = await freePortFrom(preferredPort);
@@ -50,13 +51,13 @@ async function start(progress: Progress): Promise<void> {
     });
     // Before the server: whoever has the port, has the directory named after it.
     const proxy = await bindProxy(settings, pino({ level: settings.logLevel }, pino.destination(2)));
-    if (settings.port !== 0) sayIfTaken(settings.port, proxy.port, "the chat and the API are");
-    sayIfTaken(preferredPort, upstreamPort, "the LangGraph server is");
     const directory = join(root, ".fermata", String(proxy.port));
     await buildWebPage(directory, env);
     const server = startDevServer(directory, upstreamPort, { ...env, ...model.env });
     progress.server = server;
     if ((await server.ready()) === "ready") {
+      if (settings.port !== 0) sayIfTaken(settings.port, proxy.port, "the chat and the API are");
+      sayIfTaken(preferredPort, upstreamPort, "the LangGraph server is");
       console.log(announcement({ proxy, server, log: relative(process.cwd(), server.log), model }));
       await server.exited;
       if (progress.ending) return;
