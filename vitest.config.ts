@@ -10,6 +10,7 @@ export default defineConfig({
           include: ["tests/flows/**/*.test.ts"],
           globalSetup: ["tests/helpers/flows-setup.ts"],
           fileParallelism: false,
+          expect: { poll: { timeout: 20_000 } },
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },

@@ -46,6 +46,8 @@ export interface Cut extends Stop {
   tasks: Task[];
   /** Ids of the tool calls that had no answer in the conversation. */
   openCalls: string[];
+  /** The run's stream tells of tools that start. */
+  toolEvents: boolean;
   /** The conversation had come to its tools: what spoke then, spoke inside of one. */
   inTools: boolean;
   /** The run's input, if the graph never came to write it into the state. */
@@ -55,7 +57,7 @@ export interface Cut extends Stop {
 /** What the plan needs of a run as `GET /threads/:t/runs/:r` answers. */
 export interface CutRun {
   created_at: string;
-  kwargs?: { input?: unknown } | null;
+  kwargs?: { input?: unknown; stream_mode?: unknown } | null;
 }
 
 export function gatherCut(stop: Stop, run: CutRun, state: State, transcript: Transcript): Cut {
@@ -67,6 +69,7 @@ export function gatherCut(stop: Stop, run: CutRun, state: State, transcript: Tra
     transcript,
     tasks: (state.tasks ?? []).filter((task) => task.result == null),
     openCalls: messages.flatMap((message, at) => openCallsOf(message, messages.slice(at + 1))),
+    toolEvents: Array.isArray(run.kwargs?.stream_mode) && run.kwargs.stream_mode.includes("tools"),
     inTools: endsInOpenCalls(messages),
     missingInput: missingInput(stop, messagesKey, run, state, transcript),
   };

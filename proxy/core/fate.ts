@@ -13,17 +13,17 @@ const sentences: Record<Exclude<Fate, "finished">, string> = {
 /** What the proxy knows of one call when it answers it. */
 export interface CallEvidence {
   trace?: CallTrace;
-  /** The reply with the call never became part of the state, so nothing can have acted on it. */
-  replyWasCut: boolean;
+  /** The reply with the call never became part of a state, so nothing can have acted on it. */
+  unheard: boolean;
   /** The stream tells of every tool that starts in the step that was cut. */
   startsAreKnown: boolean;
 }
 
 /** Says *never started* only on evidence: a node that runs tools by hand sends no events. */
-export function fateOf({ trace, replyWasCut, startsAreKnown }: CallEvidence): Fate {
+export function fateOf({ trace, unheard, startsAreKnown }: CallEvidence): Fate {
   if (trace?.result) return "finished";
   if (trace) return "cut";
-  return replyWasCut || startsAreKnown ? "never-started" : "cut";
+  return unheard || startsAreKnown ? "never-started" : "cut";
 }
 
 /** The one answer to a call: its real result, or an error that says what happened. */

@@ -57,9 +57,9 @@ const hasAll = (messages: Message[], wanted: Message[]) =>
 
 /** What the conversation lacks: answers to open calls, then the replies that were cut, each with its answers. */
 function missingMessages(messages: Message[], cut: Cut): Message[] {
-  const replies = cutReplies(messages, cut).flatMap((reply): Message[] => {
+  const replies = cutReplies(messages, cut).flatMap(({ reply, unheard }): Message[] => {
     const calls = reply.tool_calls ?? [];
-    return [reply, ...calls.map((call) => answer(call.id ?? "", reply, true, cut))];
+    return [reply, ...calls.map((call) => answer(call.id ?? "", reply, unheard, cut))];
   });
   const from = firstUnsettled(messages, cut);
   if (from === -1) return replies;
@@ -109,24 +109,38 @@ function rewrite(existing: Message[], settled: Message[], cut: Cut): Message[] {
   return [...removals, ...anew];
 }
 
-function answer(callId: string, reply: Message, replyWasCut: boolean, cut: Cut): Message {
+function answer(callId: string, reply: Message, unheard: boolean, cut: Cut): Message {
   const calls = reply.tool_calls ?? [];
   const call = calls.find(({ id }) => id === callId) ?? { id: callId, name: "", args: {} };
   const { calls: traces } = cut.transcript;
   const startsAreKnown = calls.some(({ id }) => traces.get(id ?? "")?.fromEvents);
-  return answerTo(call, { trace: traces.get(callId), replyWasCut, startsAreKnown }, cut.runId);
+  return answerTo(call, { trace: traces.get(callId), unheard, startsAreKnown }, cut.runId);
+}
+
+/** A reply as it is to be stored, and whether nothing in the graph can have acted on it yet. */
+interface CutReply {
+  reply: Message;
+  unheard: boolean;
 }
 
 /** The replies of the tasks that were cut, as they can be stored, in the order of their first token. */
-function cutReplies(messages: Message[], cut: Cut): Message[] {
+function cutReplies(messages: Message[], cut: Cut): CutReply[] {
   if (cut.keep === "nothing") return [];
   const present = new Set(messages.map(({ id }) => id));
-  return conversationReplies(cut).flatMap((streamed, index): Message[] => {
+  return conversationReplies(cut).flatMap((streamed, index): CutReply[] => {
     const id = streamed.message.id ?? stableId(cut.runId, "reply", String(index));
     const safe = present.has(id) ? undefined : safeMessage(streamed);
-    return safe ? [mark({ ...safe, id }, streamed, cut)] : [];
+    return safe ? [{ reply: mark({ ...safe, id }, streamed, cut), unheard: isUnheard(streamed, cut) }] : [];
   });
 }
+
+/**
+ * Whether nothing can have acted on the reply: it was still streaming, or its
+ * node of the root graph never returned and the stream would have told of a
+ * tool. A node that runs tools by itself may have begun, and so may a subgraph.
+ */
+const isUnheard = ({ complete, origin }: Streamed, { toolEvents }: Cut): boolean =>
+  !complete || (toolEvents && origin.path.length < 2);
 
 /** Puts the stop on a reply that was cut; a reply that had ended is never marked. */
 export function mark(message: Message, { complete }: Streamed, cut: Cut): Message {

@@ -132,9 +132,8 @@ export class TranscriptFold {
     trace.fromEvents = true;
     this.#calls.set(id, trace);
     const event = String(data.event);
-    if (event !== "on_tool_end" && event !== "tool-finished") return;
-    const result = resultIn(data.output, id);
-    if (result) trace.result = result;
+    if (event === "on_tool_error") trace.result ??= failure(id, data);
+    if (event === "on_tool_end" || event === "tool-finished") trace.result = resultIn(data.output, id) ?? trace.result;
   }
 
   #result(message: Message): void {
@@ -183,7 +182,10 @@ function isComplete(message: Message, draft: Draft): boolean {
   if ((draft.message as { chunk_position?: unknown }).chunk_position === "last") return true;
   const metadata = message.response_metadata ?? {};
   const reason = metadata.finish_reason ?? metadata.stop_reason ?? metadata.finishReason ?? metadata.done_reason;
-  return (typeof reason === "string" && reason !== "") || metadata.status === "completed";
+  if (typeof reason === "string" && reason !== "") return true;
+  // JS drops OpenAI's finish reason, but the usage comes after it.
+  const counted = metadata.model_provider === "openai" && (message.usage_metadata?.output_tokens ?? 0) !== 0;
+  return metadata.status === "completed" || counted;
 }
 
 function originOf(metadata: Record<string, unknown> | undefined): Origin {
@@ -198,6 +200,18 @@ function originOf(metadata: Record<string, unknown> | undefined): Origin {
     task: root.slice(root.lastIndexOf(":") + 1),
   };
 }
+/** A tool that failed by itself has ended. JS servers don't say with which error; a stop makes none, it ends the stream first. */
+function failure(callId: string, { name, error }: Record<string, unknown>): Message {
+  const reason = isObject(error) && typeof error.message === "string" ? `: ${error.message}` : "";
+  return {
+    type: "tool",
+    tool_call_id: callId,
+    name: typeof name === "string" ? name : undefined,
+    content: `This tool call failed${reason || "; its error is not known"}.`,
+    status: "error",
+  };
+}
+
 /** The tool message in a tool's output: the output itself, or what a `Command` adds to the conversation. */
 function resultIn(output: unknown, callId: string): Message | undefined {
   const candidates: unknown[] = [output];

@@ -85,6 +85,25 @@ describe("a run is cut in its tools (cases 12, 14, 27)", () => {
     await goesOn(threadId, "deep_agent", "and now?");
   });
 
+  it("a tool that failed by itself is not called cut off", async () => {
+    const { thread_id: threadId } = await flow.client.threads.create();
+    const failing = { id: "call_f", name: "current_time", args: ['{"time_zone":"Nowhere/Land"}'] };
+    flow.model.script("one fails", { calls: [failing, wait("call_w")] });
+    const live = send(flow.client, threadId, "one fails", { streamMode: ["values", "messages-tuple", "tools"] });
+    const events = () => live.parts.map(({ data }) => (data as { event?: string }).event);
+    await expect.poll(events).toContain("on_tool_error");
+    await expect.poll(() => events().filter((event) => event === "on_tool_start").length).toBe(2);
+    const { body } = await stop(flow.proxy.url, threadId);
+    expect(body.tool_calls.map(({ fate }) => fate)).toEqual(["finished", "cut"]);
+    const messages = await conversation(flow.client, threadId);
+    expect(outline(messages.slice(2))).toEqual([
+      "tool: [call_f] This tool call failed; its error is not known.",
+      `tool: [call_w] ${cut}`,
+    ]);
+    await live.ended;
+    await goesOn(threadId, "agent", "why did it fail?");
+  });
+
   it("rolled back with its text kept, no tool traffic remains", async () => {
     const prompt = "roll back the tools";
     const reply = { text: ["Let me see."], calls: [calculate("call_r"), wait("call_s")] };

@@ -137,7 +137,9 @@ async function oneStop(options: StormOptions, prompt: string, tally: Tally, prog
 /** Messages from before the turn that are no longer what they were. */
 function changes(before: Message[], after: Message[]): string[] {
   return before.flatMap((message, at) =>
-    JSON.stringify(after[at]) === JSON.stringify(message) ? [] : [`message ${at} from before the turn has changed`],
+    JSON.stringify(after[at]) === JSON.stringify(message)
+      ? []
+      : [`message ${at} from before the turn was ${JSON.stringify(message)}, is ${JSON.stringify(after[at])}`],
   );
 }
 

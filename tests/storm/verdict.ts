@@ -39,6 +39,7 @@ function lies(messages: Message[], model: StrictModel, stoppedAt: number, exact:
     const real = text === `result of ${answer.tool_call_id}`;
     if (real && answeredAt === undefined) return [`${answer.tool_call_id} never finished, but has a result`];
     if (text.includes("never started") && startedAt !== undefined) return [`${answer.tool_call_id} did start`];
+    if (text.includes("failed")) return [`${answer.tool_call_id} did not fail`];
     const missed = !real && answeredAt !== undefined && answeredAt < stoppedAt - onItsWay;
     if (exact && missed) return [`${answer.tool_call_id} had finished: ${text}`];
     return [];
