@@ -29,5 +29,10 @@ function report(name: string, args: string, answer: string): { line: string; fin
   if (name === "calculate") return { line: `\`${expression}\` is **${answer}**.`, finished: true };
   if (name === "current_time") return { line: `In \`${time_zone}\` it is **${answer}**.`, finished: true };
   if (name === "wait") return { line: answer, finished: true };
-  return { line: `\`${name}\` answered:\n\n${answer.replace(/^/gm, "> ")}`, finished: true };
+  return { line: `\`${name}\` answered, in short:\n\n${shortened(answer).replace(/^/gm, "> ")}`, finished: true };
 }
+
+const shortened = (text: string): string => {
+  const characters = [...text];
+  return characters.length > 300 ? `${characters.slice(0, 299).join("")}…` : text;
+};
