@@ -3,10 +3,11 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: ["tests/unit/**/*.test.ts"] } },
+      { test: { name: "unit", sequence: { groupOrder: 0 }, include: ["tests/unit/**/*.test.ts"] } },
       {
         test: {
           name: "flows",
+          sequence: { groupOrder: 1 },
           include: ["tests/flows/**/*.test.ts"],
           globalSetup: ["tests/helpers/flows-setup.ts"],
           fileParallelism: false,
@@ -18,6 +19,7 @@ export default defineConfig({
       {
         test: {
           name: "web",
+          sequence: { groupOrder: 2 },
           include: ["tests/web/**/*.test.ts"],
           globalSetup: ["tests/helpers/flows-setup.ts"],
           fileParallelism: false,
@@ -28,6 +30,7 @@ export default defineConfig({
       {
         test: {
           name: "start",
+          sequence: { groupOrder: 3 },
           include: ["tests/start/**/*.test.ts"],
           fileParallelism: false,
           testTimeout: 90_000,

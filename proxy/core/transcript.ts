@@ -1,5 +1,6 @@
 import { AIMessageChunk } from "@langchain/core/messages";
 import { isAI, isMessage, isObject, isTool, type Message, typeOf } from "./message.ts";
+import { ProtocolMessage } from "./protocol-message.ts";
 
 /** One part of a run's stream, as the SDK yields it. */
 export interface StreamPart {
@@ -47,13 +48,14 @@ interface Draft {
   message: Message;
   fromChunks: boolean;
   metadata?: Record<string, unknown>;
+  protocol?: ProtocolMessage;
 }
 
 /**
  * Folds the parts of one run's stream, from its start, into its transcript.
  *
  * Understands `messages` tuples, `messages/partial|complete|metadata`, `tools`
- * and `metadata`; every other mode only tells that the graph had begun.
+ * `metadata`, and the `messages` of v2-protocol runs; every other mode only tells that the graph had begun.
  */
 export class TranscriptFold {
   #first = true;
@@ -63,24 +65,27 @@ export class TranscriptFold {
   #drafts = new Map<string, Draft>();
   #metadata = new Map<string, Record<string, unknown>>();
   #calls = new Map<string, CallTrace>();
+  #speaking = new Map<string, ProtocolMessage>();
 
   add(part: StreamPart): void {
-    const [event = ""] = part.event.split("|");
+    const [event = "", ...segments] = part.event.split("|");
     if (this.#first) this.#whole = event === "metadata";
     this.#first = false;
     if (event === "metadata" || event === "error" || event === "end") return;
     this.#begun = true;
-    if (event === "messages") this.#tuple(part.data);
+    if (event === "messages" && isObject(part.data)) this.#protocol(part.data, segments);
+    else if (event === "messages") this.#tuple(part.data);
     else if (event === "messages/partial" || event === "messages/complete") this.#snapshots(part.data);
     else if (event === "messages/metadata") this.#note(part.data);
-    else if (event === "tools") this.#tool(part.data);
+    else if (event === "tools") this.#tool(unwrap(part.data));
   }
 
   transcript(): Transcript {
     const replies = this.#order.flatMap((id): Streamed[] => {
       const draft = this.#drafts.get(id);
       if (!draft) return [];
-      const message = draft.chunk ? toMessage(draft.chunk, draft.message) : draft.message;
+      const message =
+        draft.protocol?.toMessage() ?? (draft.chunk ? toMessage(draft.chunk, draft.message) : draft.message);
       const origin = originOf(draft.metadata ?? this.#metadata.get(id));
       return [{ message, origin, complete: isComplete(message, draft) }];
     });
@@ -105,6 +110,21 @@ export class TranscriptFold {
       fromChunks: chunked || (draft?.fromChunks ?? false),
       metadata: isObject(metadata) ? metadata : draft?.metadata,
     });
+  }
+
+  /** Events of the v2 protocol. JS names the model call in each; Python's go to the last message begun in its namespace. */
+  #protocol(data: Record<string, unknown>, segments: string[]): void {
+    const event = unwrap(data);
+    if (!isObject(event)) return;
+    const namespace = namespaceIn(data) ?? segments;
+    const speaker = typeof event.run_id === "string" ? event.run_id : namespace.join("|");
+    if (event.event === "message-start") {
+      const message = new ProtocolMessage(event);
+      const id = message.id ?? `without an id, ${speaker}`;
+      this.#speaking.set(speaker, message);
+      const metadata = { langgraph_checkpoint_ns: namespace.join("|") };
+      this.#put(id, { message: message.toMessage(), fromChunks: true, metadata, protocol: message });
+    } else this.#speaking.get(speaker)?.add(event);
   }
 
   #snapshots(data: unknown): void {
@@ -147,6 +167,14 @@ export class TranscriptFold {
   }
 }
 
+/** Python wraps the events of the v2 protocol: `{ params: { namespace, data } }`. */
+const unwrap = (data: unknown): unknown => (isObject(data) && isObject(data.params) ? data.params.data : data);
+
+function namespaceIn({ params }: Record<string, unknown>): string[] | undefined {
+  const namespace = isObject(params) ? params.namespace : undefined;
+  return Array.isArray(namespace) ? namespace.map(String) : undefined;
+}
+
 function chunkFields(message: Message) {
   return {
     content: message.content ?? "",
@@ -178,6 +206,7 @@ function toMessage(chunk: AIMessageChunk, latest: Message): Message {
 
 /** How providers say that they are done; a message that did not come in chunks is whole by itself. */
 function isComplete(message: Message, draft: Draft): boolean {
+  if (draft.protocol) return draft.protocol.complete;
   if (draft.fromChunks && typeOf(draft.message) === "ai" && !draft.message.type.endsWith("Chunk")) return true;
   if ((draft.message as { chunk_position?: unknown }).chunk_position === "last") return true;
   const metadata = message.response_metadata ?? {};
