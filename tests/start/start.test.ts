@@ -59,59 +59,65 @@ describe("two at once, on the same port", () => {
     expect((await fetch(`${chat}/-/ready`)).status).toBe(200);
   });
 
-  it("prose streams at a readable pace, is stopped, and goes on in the next turn", async () => {
-    const client = sdk(there.chat);
-    const { thread_id } = await client.threads.create();
-    const live = send(client, thread_id, "Tell me something 🐉");
-    const tokens = () => live.parts.filter(({ event }) => event === "messages").length;
-    const pollEvery = { timeout: 20_000, interval: 10 };
-    await expect.poll(tokens, pollEvery).toBeGreaterThan(2);
-    const [from, begun] = [tokens(), performance.now()];
-    await expect.poll(tokens, pollEvery).toBeGreaterThan(from + 40);
-    const pace = (tokens() - from) / (performance.now() - begun);
-    expect(pace * 1000).toBeLessThan(40);
-    await client.runs.cancel(thread_id, await live.runId);
-    await live.ended;
-    const [, cut] = await conversation(client, thread_id);
-    expect(cut?.content).toContain("🐉");
-    const again = send(client, thread_id, "go on");
-    await expect.poll(() => [...again.shown().values()].join("").length, pollEvery).toBeGreaterThan(30);
-    expect([...again.shown().values()].join("")).toMatch(/^…/);
-    await client.runs.cancel(thread_id, await again.runId);
-    await again.ended;
-  });
+  describe.concurrent("talking to them", () => {
+    it("prose streams at a readable pace, is stopped, and goes on in the next turn", async ({ expect }) => {
+      const client = sdk(there.chat);
+      const { thread_id } = await client.threads.create();
+      const live = send(client, thread_id, "Tell me something 🐉");
+      const tokens = () => live.parts.filter(({ event }) => event === "messages").length;
+      const pollEvery = { timeout: 20_000, interval: 10 };
+      await expect.poll(tokens, pollEvery).toBeGreaterThan(2);
+      const [from, begun] = [tokens(), performance.now()];
+      await expect.poll(tokens, pollEvery).toBeGreaterThan(from + 40);
+      const pace = (tokens() - from) / (performance.now() - begun);
+      expect(pace * 1000).toBeLessThan(40);
+      await client.runs.cancel(thread_id, await live.runId);
+      await live.ended;
+      const [, cut] = await conversation(client, thread_id);
+      expect(cut?.content).toContain("🐉");
+      const again = send(client, thread_id, "go on");
+      await expect.poll(() => [...again.shown().values()].join("").length, pollEvery).toBeGreaterThan(30);
+      expect([...again.shown().values()].join("")).toMatch(/^…/);
+      await client.runs.cancel(thread_id, await again.runId);
+      await again.ended;
+    });
 
-  it.each(["agent", "deep_agent"])("a question for tools is answered with what they say: %s", async (graph) => {
-    const client = sdk(beside.chat);
-    ({ thread_id: threadId } = await client.threads.create());
-    const prompt = "What is 12 * (3 + 4), and what time is it in Vienna? Wait 1 second, then say done.";
-    await send(client, threadId, prompt, { graph }).ended;
-    const messages = await conversation(client, threadId);
-    expect(messages.map(({ type }) => type)).toEqual(["human", "ai", "tool", "tool", "tool", "ai"]);
-    const calls = (messages[1] as Message & { tool_calls?: { id: string; name: string }[] }).tool_calls ?? [];
-    expect(calls.map(({ name }) => name)).toEqual(["calculate", "current_time", "wait"]);
-    const answer = String(messages.at(-1)?.content);
-    expect(answer).toContain("**84**");
-    expect(answer).toContain(String(messages[3]?.content));
-    expect(answer).toContain("**done**");
-  });
+    it.for(["agent", "deep_agent"])(
+      "a question for tools is answered with what they say: %s",
+      async (graph, { expect }) => {
+        const client = sdk(beside.chat);
+        const { thread_id } = await client.threads.create();
+        const prompt = "What is 12 * (3 + 4), and what time is it in Vienna? Wait 1 second, then say done.";
+        await send(client, thread_id, prompt, { graph }).ended;
+        const messages = await conversation(client, thread_id);
+        expect(messages.map(({ type }) => type)).toEqual(["human", "ai", "tool", "tool", "tool", "ai"]);
+        const calls = (messages[1] as Message & { tool_calls?: { id: string; name: string }[] }).tool_calls ?? [];
+        expect(calls.map(({ name }) => name)).toEqual(["calculate", "current_time", "wait"]);
+        const answer = String(messages.at(-1)?.content);
+        expect(answer).toContain("**84**");
+        expect(answer).toContain(String(messages[3]?.content));
+        expect(answer).toContain("**done**");
+        threadId = thread_id;
+      },
+    );
 
-  it("a tool that was cut is not said to have run", async () => {
-    const client = sdk(beside.chat);
-    const { thread_id } = await client.threads.create();
-    const live = send(client, thread_id, "Wait 300 seconds, then say done.");
-    await expect
-      .poll(() => JSON.stringify(live.parts.filter(({ event }) => event === "values").at(-1)), { timeout: 20_000 })
-      .toContain('"seconds":300');
-    await client.runs.cancel(thread_id, await live.runId);
-    await live.ended;
-    const next = send(client, thread_id, "Are you there?");
-    await expect.poll(() => [...next.shown().values()].join("").length, { timeout: 20_000 }).toBeGreaterThan(80);
-    const [said] = next.shown().values();
-    expect(said).toMatch(/^`wait` (was cut off|never started)/);
-    expect(said).not.toMatch(/done|waited/i);
-    await client.runs.cancel(thread_id, await next.runId);
-    await next.ended;
+    it("a tool that was cut is not said to have run", async ({ expect }) => {
+      const client = sdk(beside.chat);
+      const { thread_id } = await client.threads.create();
+      const live = send(client, thread_id, "Wait 300 seconds, then say done.");
+      await expect
+        .poll(() => JSON.stringify(live.parts.filter(({ event }) => event === "values").at(-1)), { timeout: 20_000 })
+        .toContain('"seconds":300');
+      await client.runs.cancel(thread_id, await live.runId);
+      await live.ended;
+      const next = send(client, thread_id, "Are you there?");
+      await expect.poll(() => [...next.shown().values()].join("").length, { timeout: 20_000 }).toBeGreaterThan(80);
+      const [said] = next.shown().values();
+      expect(said).toMatch(/^`wait` (was cut off|never started)/);
+      expect(said).not.toMatch(/done|waited/i);
+      await client.runs.cancel(thread_id, await next.runId);
+      await next.ended;
+    });
   });
 
   it("Ctrl-C ends all of the second, its conversations are there when it is started again, and the first goes on", async () => {
