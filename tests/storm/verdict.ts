@@ -1,6 +1,7 @@
-import { isAI, isTool, type Message, textOf } from "../../proxy/core/message.ts";
-import { type OpenAIMessage, openaiViolations } from "../helpers/openai-rules.ts";
+import { isTool, type Message, textOf } from "../../proxy/core/message.ts";
+import { openaiViolations } from "../helpers/openai-rules.ts";
 import type { StrictModel } from "../helpers/strict-model.ts";
+import { toOpenAI } from "../helpers/wire.ts";
 
 /** What a client was shown of one message. */
 export interface Shown {
@@ -44,22 +45,4 @@ function lies(messages: Message[], model: StrictModel, stoppedAt: number, exact:
     if (exact && missed) return [`${answer.tool_call_id} had finished: ${text}`];
     return [];
   });
-}
-
-function toOpenAI(message: Message): OpenAIMessage {
-  if (isTool(message)) return { role: "tool", content: message.content, tool_call_id: message.tool_call_id };
-  if (!isAI(message)) return { role: message.type === "human" ? "user" : message.type, content: message.content };
-  const calls = message.tool_calls ?? [];
-  return {
-    role: "assistant",
-    content: message.content,
-    ...(calls.length > 0
-      ? {
-          tool_calls: calls.map(({ id, name, args }) => ({
-            id: id ?? "",
-            function: { name, arguments: JSON.stringify(args) },
-          })),
-        }
-      : {}),
-  };
 }

@@ -1,0 +1,53 @@
+import { type ContentBlock, isAI, isTool, type Message, textOf } from "../../proxy/core/message.ts";
+import type { AnthropicBlock, AnthropicMessage } from "./anthropic-rules.ts";
+import type { OpenAIMessage } from "./openai-rules.ts";
+
+/** Blocks that LangChain's OpenAI model leaves out of what it sends. */
+const notForOpenAI = ["thinking", "redacted_thinking", "reasoning", "reasoning_content", "tool_use", "tool_call"];
+
+/** A thread's message as LangChain's OpenAI model sends it; raw calls go along where there are no parsed ones. */
+export function toOpenAI(message: Message): OpenAIMessage {
+  const content =
+    typeof message.content === "string"
+      ? message.content
+      : message.content.filter(({ type }) => !notForOpenAI.includes(type ?? "text"));
+  if (isTool(message)) return { role: "tool", content, tool_call_id: message.tool_call_id };
+  if (!isAI(message)) return { role: message.type === "human" ? "user" : message.type, content };
+  const parsed = (message.tool_calls ?? []).map(({ id, name, args }) => ({
+    id: id ?? "",
+    function: { name, arguments: JSON.stringify(args) },
+  }));
+  const raw = message.additional_kwargs?.tool_calls as OpenAIMessage["tool_calls"];
+  const calls = parsed.length > 0 ? parsed : raw;
+  return { role: "assistant", content, ...(calls ? { tool_calls: calls } : {}) };
+}
+
+/** A thread's messages as LangChain's Anthropic model sends them, the system prompt apart. */
+export function toAnthropic(messages: readonly Message[]): AnthropicMessage[] {
+  return messages.flatMap((message): AnthropicMessage[] => {
+    if (message.type === "system") return [];
+    if (isTool(message)) {
+      const result = { type: "tool_result", tool_use_id: message.tool_call_id, content: message.content };
+      return [{ role: "user", content: [result] }];
+    }
+    if (!isAI(message)) return [{ role: message.type === "human" ? "user" : message.type, content: blocksOf(message) }];
+    return [{ role: "assistant", content: [...blocksOf(message), ...callsOf(message)] }];
+  });
+}
+
+function blocksOf({ content, tool_calls: calls }: Message): AnthropicBlock[] {
+  if (typeof content !== "string") return content.filter(hasType);
+  return content === "" && calls?.length ? [] : [{ type: "text", text: content }];
+}
+
+function callsOf({ content, tool_calls: calls = [] }: Message): AnthropicBlock[] {
+  const written = typeof content === "string" ? [] : content.map(({ id }) => id);
+  return calls
+    .filter(({ id }) => !written.includes(id))
+    .map(({ id, name, args }) => ({ type: "tool_use", id: id ?? "", name, input: args }));
+}
+
+const hasType = (block: ContentBlock): block is ContentBlock & { type: string } => typeof block.type === "string";
+
+/** The words that a message says. */
+export const wordsOf = ({ content }: Message): string[] => textOf(content).split(/\s+/).filter(Boolean);
