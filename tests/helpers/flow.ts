@@ -53,7 +53,10 @@ export interface Live {
 export interface Asked {
   graph?: string;
   streamMode?: StreamMode[];
+  streamSubgraphs?: boolean;
   onDisconnect?: "cancel" | "continue";
+  /** Instead of one message of the user's. */
+  input?: Record<string, unknown>;
 }
 
 /** Sends a message and goes on reading in the background. */
@@ -63,8 +66,9 @@ export function send(client: Client, threadId: string, text: string, asked: Aske
   const leave = new AbortController();
   const read = async () => {
     const stream = client.runs.stream(threadId, asked.graph ?? "agent", {
-      input: { messages: [{ role: "user", content: text }] },
+      input: asked.input ?? { messages: [{ role: "user", content: text }] },
       streamMode: asked.streamMode ?? ["values", "messages-tuple"],
+      streamSubgraphs: asked.streamSubgraphs,
       onDisconnect: asked.onDisconnect,
       signal: leave.signal,
       onRunCreated: ({ run_id }) => runId.open(run_id),
