@@ -1,0 +1,147 @@
+import { describe, expect, it } from "vitest";
+import type { Content, Message } from "../../proxy/core/message.ts";
+import { safeMessage } from "../../proxy/core/safe-message.ts";
+import { anthropicViolations } from "../helpers/anthropic-rules.ts";
+import { openaiViolations } from "../helpers/openai-rules.ts";
+import { toAnthropic, toOpenAI } from "../helpers/wire.ts";
+
+const safe = (message: Partial<Message>, complete = false) =>
+  safeMessage({ message: { type: "ai", id: "m1", content: "", ...message }, origin: { path: ["agent"] }, complete });
+
+const text = (said: string) => ({ type: "text", text: said });
+const chunk = (id: string, args: string | undefined, index = 0) => ({ id, name: "probe", args, index });
+
+describe("the text of a cut reply", () => {
+  it.each<[string, Content, Content]>([
+    ["its words stay, trailing white space goes (case 24)", " two\n words \n", " two\n words"],
+    ["emoji and accents stay", "Crème 👩‍🚀", "Crème 👩‍🚀"],
+    ["blocks likewise, the last one trimmed", [text("one "), text("two ")], [text("one "), text("two")]],
+    ["the number of a streamed block goes", [{ ...text("one"), index: 0 }], [text("one")]],
+    ["the provider's id of a block goes", [{ ...text("one"), id: "msg_1" }], [text("one")]],
+    ["an empty block goes (case 23)", [text("one"), text("")], [text("one")]],
+    ["an image stays", [text("see"), { type: "image", url: "x" }], [text("see"), { type: "image", url: "x" }]],
+  ])("%s", (_, content, kept) => {
+    expect(safe({ content })?.content).toEqual(kept);
+  });
+
+  it.each<[string, Partial<Message>]>([
+    ["nothing", {}],
+    ["white space (case 23)", { content: " \n" }],
+    ["empty blocks (case 23)", { content: [text(""), text(" ")] }],
+    ["reasoning alone", { content: [{ type: "reasoning", reasoning: "hm" }] }],
+    ["thinking alone, though signed (case 15)", { content: [{ type: "thinking", thinking: "hm", signature: "c2ln" }] }],
+    ["half a call", { tool_call_chunks: [chunk("c", '{"na')] }],
+    ["a call's first chunk", { tool_call_chunks: [chunk("c", "")] }],
+  ])("a reply with %s is not written", (_, message) => {
+    expect(safe(message)).toBeUndefined();
+  });
+});
+
+describe("the thinking of a cut reply", () => {
+  it("stays whole with its signature, and goes without (case 15)", () => {
+    const signed = { type: "thinking", thinking: "hm", signature: "c2ln" };
+    expect(safe({ content: [signed, text("so")] })?.content).toEqual([signed, text("so")]);
+    for (const signature of [undefined, "", 7]) {
+      expect(safe({ content: [{ ...signed, signature }, text("so")] })?.content).toEqual([text("so")]);
+    }
+  });
+
+  it("redacted thinking comes whole, and stays", () => {
+    const redacted = { type: "redacted_thinking", data: "x" };
+    expect(safe({ content: [redacted, text("so")] })?.content).toEqual([redacted, text("so")]);
+  });
+
+  it("reasoning items go with the ids under which they were never stored (case 15)", () => {
+    const reasoning = { id: "rs_1", summary: [], type: "reasoning" };
+    const kept = safe({
+      content: [reasoning, { ...text("so"), id: "msg_1" }],
+      additional_kwargs: { reasoning, reasoning_content: "hm", tool_outputs: [], refusal: null },
+      response_metadata: { id: "resp_1", output: [reasoning], model_name: "m", model_provider: "openai" },
+    });
+    expect(kept).toMatchObject({ content: [text("so")], response_metadata: { model_name: "m" } });
+    expect(JSON.stringify(kept)).not.toMatch(/rs_1|msg_1|resp_1/);
+    expect(kept?.additional_kwargs).toEqual({ reasoning_content: "hm", refusal: null });
+  });
+});
+
+describe("the calls of a cut reply", () => {
+  it("are those whose arguments close; text before them stays (case 17)", () => {
+    const kept = safe({
+      content: "I ask. ",
+      tool_call_chunks: [chunk("a", '{"x":{}}'), chunk("b", '{"x":', 1)],
+      additional_kwargs: { tool_calls: [{ id: "b", function: { name: "probe", arguments: '{"x":' } }] },
+    });
+    expect(kept).toMatchObject({ content: "I ask.", tool_calls: [{ id: "a", name: "probe", args: { x: {} } }] });
+    expect(kept?.tool_calls).toHaveLength(1);
+    expect(kept?.additional_kwargs).toEqual({});
+  });
+
+  it.each([["[1]"], ["7"], ['"text"'], ["null"], ["{"], ['{"a":1']])("arguments %s are none", (args) => {
+    expect(safe({ content: "x", tool_call_chunks: [chunk("a", args)] })).not.toHaveProperty("tool_calls");
+  });
+
+  it("alone are a reply (case 17)", () => {
+    expect(safe({ tool_call_chunks: [chunk("a", "{}")] })).toMatchObject({ content: "", tool_calls: [{ id: "a" }] });
+  });
+
+  it("without an id or a name can't be answered, and go", () => {
+    const nameless = [
+      { args: "{}", index: 0 },
+      { id: "a", args: "{}", index: 1 },
+    ];
+    expect(safe({ content: "x", tool_call_chunks: nameless })).not.toHaveProperty("tool_calls");
+  });
+
+  it("leave no blocks in the content, which would be calls of their own", () => {
+    const blocks = ["tool_use", "tool_call", "tool_call_chunk", "input_json_delta", "function_call"];
+    const content = [text("I ask."), ...blocks.map((type) => ({ type, id: "b", input: "{" }))];
+    expect(safe({ content, tool_call_chunks: [chunk("a", "{}")] })?.content).toEqual([text("I ask.")]);
+  });
+});
+
+describe("a complete reply", () => {
+  it("keeps its content, its metadata and its usage", () => {
+    const message = {
+      name: "writer",
+      content: "Done. \n",
+      response_metadata: { finish_reason: "stop", id: "resp_1" },
+      usage_metadata: { output_tokens: 2 },
+    };
+    expect(safe(message, true)).toMatchObject({ type: "ai", id: "m1", ...message });
+  });
+
+  it("keeps a call without arguments, which has none", () => {
+    expect(safe({ tool_call_chunks: [chunk("a", "")] }, true)).toMatchObject({ tool_calls: [{ id: "a", args: {} }] });
+  });
+
+  it("is a plain message, whatever it was streamed as", () => {
+    for (const type of ["AIMessageChunk", "generic", "assistant"]) {
+      expect(safe({ type, content: "a" }, true)?.type).toBe("ai");
+    }
+  });
+
+  it("is not written if it says nothing (case 23)", () => {
+    expect(safe({ content: "" }, true)).toBeUndefined();
+  });
+});
+
+describe("providers take a cut reply", () => {
+  it.each<[string, Partial<Message>]>([
+    ["text", { content: "one \n" }],
+    ["blocks that end empty", { content: [text("one "), text(""), text(" ")] }],
+    [
+      "thinking, cut thinking and text",
+      {
+        content: [
+          { type: "thinking", thinking: "hm", signature: "c2ln" },
+          text("one "),
+          { type: "thinking", thinking: "h" },
+        ],
+      },
+    ],
+  ])("%s (cases 15, 23, 24)", (_, message) => {
+    const history: Message[] = [{ type: "human", content: "hello" }, safe(message) as Message];
+    expect(anthropicViolations(toAnthropic(history))).toEqual([]);
+    expect(openaiViolations(history.map(toOpenAI))).toEqual([]);
+  });
+});
