@@ -36,8 +36,19 @@ export function toAnthropic(messages: readonly Message[]): AnthropicMessage[] {
 }
 
 function blocksOf({ content, tool_calls: calls }: Message): AnthropicBlock[] {
-  if (typeof content !== "string") return content.filter(hasType);
+  if (typeof content !== "string") return content.filter(hasType).map(withInput);
   return content === "" && calls?.length ? [] : [{ type: "text", text: content }];
+}
+
+/** While a call streams, its block's input is text. */
+function withInput(block: AnthropicBlock): AnthropicBlock {
+  if (block.type !== "tool_use" || typeof block.input !== "string") return block;
+  try {
+    return { ...block, input: JSON.parse(block.input) };
+  } catch (error) {
+    if (error instanceof SyntaxError) return { ...block, input: {} };
+    throw error;
+  }
 }
 
 function callsOf({ content, tool_calls: calls = [] }: Message): AnthropicBlock[] {
