@@ -16,6 +16,7 @@ import { stopThread } from "./routes/stop.ts";
 import { webPage } from "./routes/web.ts";
 import { ServerKindProbe } from "./server-kind.ts";
 import type { Services } from "./services.ts";
+import { Readers } from "./stop/readers.ts";
 import { Stops } from "./stop/stops.ts";
 import { Threads } from "./stop/threads.ts";
 
@@ -34,6 +35,7 @@ export function createApp(settings: Settings, log: Logger): App {
     upstream,
     log,
     threads,
+    readers: new Readers(),
     server: new ServerKindProbe(upstream),
     stops: new Stops(threads, log, settings.messagesKey),
   };

@@ -15,6 +15,7 @@ const schema = z.object({
     .positive()
     .default(64 * 1024 * 1024),
   MESSAGES_KEY: z.string().default("messages"),
+  HEAL: z.enum(["on", "off"]).default("on"),
   LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "silent"]).default("info"),
 });
 
@@ -30,6 +31,8 @@ export interface Settings {
   bodyLimit: number;
   /** The key of the conversation in the graphs' state. */
   messagesKey: string;
+  /** Threads that were cut behind the proxy's back are mended before the next message. */
+  heal: boolean;
   logLevel: string;
 }
 
@@ -47,6 +50,7 @@ export function readSettings(env: Record<string, string | undefined>): Settings 
     port: data.PORT,
     bodyLimit: data.BODY_LIMIT,
     messagesKey: data.MESSAGES_KEY,
+    heal: data.HEAL === "on",
     logLevel: data.LOG_LEVEL,
   };
 }

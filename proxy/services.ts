@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { Settings } from "./env.ts";
 import type { ServerKindProbe } from "./server-kind.ts";
+import type { Readers } from "./stop/readers.ts";
 import type { Stops } from "./stop/stops.ts";
 import type { Threads } from "./stop/threads.ts";
 import type { Upstream } from "./upstream.ts";
@@ -12,5 +13,6 @@ export interface Services {
   server: ServerKindProbe;
   threads: Threads;
   stops: Stops;
+  readers: Readers;
   log: Logger;
 }

@@ -1,8 +1,6 @@
 import { type Cut, inputMessages, type State } from "./cut.ts";
 import { isAI, type Message, messagesIn, textOf, typeOf } from "./message.ts";
-import { mark } from "./plan.ts";
-import { safeMessage } from "./safe-message.ts";
-import { stableId } from "./stable-id.ts";
+import { cutReplies } from "./replies.ts";
 
 /**
  * A turn as plain conversation, to write back after a rollback: what the user
@@ -17,12 +15,7 @@ export function turnOf(state: State, before: Message[], input: unknown, cut: Cut
   const stored = messagesIn(state.values, cut.messagesKey).filter(({ id }) => !old.has(id));
   const asked = stored.filter((message) => typeOf(message) === "human");
   const said = stored.filter(isAI);
-  const streamed = cut.transcript.replies.flatMap((reply, index): Message[] => {
-    const id = reply.message.id ?? stableId(cut.runId, "reply", String(index));
-    if (reply.origin.path.includes("tools") || [...stored, ...before].some((message) => message.id === id)) return [];
-    const safe = safeMessage({ ...reply, message: { ...reply.message, id } });
-    return safe ? [mark(safe, reply, cut)] : [];
-  });
+  const streamed = cutReplies([...before, ...stored], cut).map(({ reply }) => reply);
   return [
     ...(asked.length > 0 ? asked : inputMessages(input, cut.messagesKey, cut.runId)),
     ...[...said, ...streamed].flatMap(plain),

@@ -3,6 +3,7 @@ import type { PassOn } from "../pass-on.ts";
 import { asObject, readText } from "../read-body.ts";
 import type { Services } from "../services.ts";
 import { stoppable } from "../sse/modes.ts";
+import { beforeRun } from "../stop/before-run.ts";
 import { clientFor } from "../upstream.ts";
 
 /**
@@ -16,6 +17,7 @@ export function runsCreate(services: Services, passOn: PassOn): Middleware {
     try {
       const text = await readText(ctx.req, services.settings.bodyLimit);
       const asked = asObject(text);
+      if (asked) await beforeRun(services, clientFor(ctx.headers, services.upstream), threadId, asked);
       const takesTools = (await services.server.kind()) === "js";
       const body = asked ? { ...asked, ...stoppable(asked, takesTools).body } : undefined;
       if (body && asked && asked.on_disconnect === undefined) delete body.on_disconnect;

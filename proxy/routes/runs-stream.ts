@@ -2,6 +2,7 @@ import type { Middleware } from "koa";
 import { asObject, readText } from "../read-body.ts";
 import type { Services } from "../services.ts";
 import { askedModes, isAddition, type RunBody, stoppable } from "../sse/modes.ts";
+import { beforeRun, type NewRun } from "../stop/before-run.ts";
 import { clientFor } from "../upstream.ts";
 import { streamToClient } from "./stream-to-client.ts";
 
@@ -12,7 +13,8 @@ export function runsStream(services: Services): Middleware {
     const created = await services.threads.creating(threadId);
     try {
       const text = await readText(ctx.req, services.settings.bodyLimit);
-      const asked = asObject(text) as RunBody | undefined;
+      const asked: (RunBody & NewRun) | undefined = asObject(text);
+      if (asked) await beforeRun(services, clientFor(ctx.headers, services.upstream), threadId, asked);
       const takesTools = (await services.server.kind()) === "js";
       const { body, added } = asked ? stoppable(asked, takesTools) : { body: undefined, added: [] };
       await streamToClient(services, ctx, {

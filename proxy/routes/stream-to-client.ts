@@ -33,6 +33,7 @@ export async function streamToClient(services: Services, ctx: Context, options: 
   const gone = new AbortController();
   let runId = options.runId;
   let stopped: Promise<StopResult> | undefined;
+  let leave: ((runEnded: boolean) => void) | undefined;
   let unwatch = watch(services, runId, (stop) => {
     stopped = stop;
   });
@@ -54,6 +55,7 @@ export async function streamToClient(services: Services, ctx: Context, options: 
           stopped = stop;
         });
       }
+      leave = services.readers.join(runId);
       options.onRun?.(runId);
     },
   });
@@ -75,6 +77,7 @@ export async function streamToClient(services: Services, ctx: Context, options: 
     services.log.warn({ err: error, thread_id: threadId, run_id: runId }, "stream broke off");
     ctx.res.destroy();
   } finally {
+    leave?.(!gone.signal.aborted);
     unwatch();
     ctx.res.off("close", onClose);
   }

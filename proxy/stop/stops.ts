@@ -22,17 +22,18 @@ export class Stops {
   #watchers = new Map<string, Set<(stop: Promise<StopResult>) => void>>();
 
   #log: Pick<Logger, "error">;
-  #messagesKey: string;
+  /** The key that the conversation has in most graphs' state. */
+  readonly preferredKey: string;
 
-  constructor(threads: Threads, log: Pick<Logger, "error">, messagesKey: string) {
+  constructor(threads: Threads, log: Pick<Logger, "error">, preferredKey: string) {
     this.#threads = threads;
     this.#log = log;
-    this.#messagesKey = messagesKey;
+    this.preferredKey = preferredKey;
   }
 
   /** A stop as the user asks for it, at this moment. */
   asked(runId: string, action: Action = "interrupt", keep: Keep = "partial"): Stop {
-    return { runId, action, keep, reason: "user", at: new Date().toISOString(), preferredKey: this.#messagesKey };
+    return { runId, action, keep, reason: "user", at: new Date().toISOString(), preferredKey: this.preferredKey };
   }
 
   /** The reader has left, where that means Stop. Nobody waits for the answer; a failure is logged. */

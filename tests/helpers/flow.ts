@@ -54,6 +54,7 @@ export interface Asked {
   graph?: string;
   streamMode?: StreamMode[];
   streamSubgraphs?: boolean;
+  multitaskStrategy?: "interrupt" | "rollback" | "enqueue";
   onDisconnect?: "cancel" | "continue";
   /** Instead of one message of the user's. */
   input?: Record<string, unknown>;
@@ -68,6 +69,7 @@ export function send(client: Client, threadId: string, text: string, asked: Aske
     const stream = client.runs.stream(threadId, asked.graph ?? "agent", {
       input: asked.input ?? { messages: [{ role: "user", content: text }] },
       streamMode: asked.streamMode ?? ["values", "messages-tuple"],
+      multitaskStrategy: asked.multitaskStrategy,
       streamSubgraphs: asked.streamSubgraphs,
       onDisconnect: asked.onDisconnect,
       signal: leave.signal,
