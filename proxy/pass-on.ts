@@ -41,6 +41,8 @@ export function createPassOn(upstream: Upstream): {
       delete req.headers["transfer-encoding"];
     }
     ctx.respond = false;
+    // The caller may have left while it was held; nothing would close what is opened for it now.
+    if (res.destroyed) return false;
     const ended = whenEnded(res);
     try {
       await proxy.web(req, res, body === undefined ? {} : { buffer: Readable.from([Buffer.from(body)]) });

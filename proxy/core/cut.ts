@@ -46,6 +46,8 @@ export interface Cut extends Stop {
   tasks: Task[];
   /** Ids of the tool calls that had no answer in the conversation. */
   openCalls: string[];
+  /** The run had gone on from a pause, whose marks the state still bears. */
+  resumed: boolean;
   /** The run's stream tells of tools that start. */
   toolEvents: boolean;
   /** The conversation had come to its tools: what spoke then, spoke inside of one. */
@@ -57,7 +59,9 @@ export interface Cut extends Stop {
 /** What the plan needs of a run as `GET /threads/:t/runs/:r` answers. */
 export interface CutRun {
   created_at: string;
-  kwargs?: { input?: unknown; stream_mode?: unknown } | null;
+  /** As it was when the stop came: a run that was pending has written nothing. */
+  status?: string;
+  kwargs?: { input?: unknown; command?: unknown; stream_mode?: unknown } | null;
 }
 
 export function gatherCut(stop: Stop, run: CutRun, state: State, transcript: Transcript): Cut {
@@ -69,6 +73,7 @@ export function gatherCut(stop: Stop, run: CutRun, state: State, transcript: Tra
     transcript,
     tasks: (state.tasks ?? []).filter((task) => task.result == null),
     openCalls: messages.flatMap((message, at) => openCallsOf(message, messages.slice(at + 1))),
+    resumed: isObject(run.kwargs?.command) && "resume" in run.kwargs.command,
     toolEvents: Array.isArray(run.kwargs?.stream_mode) && run.kwargs.stream_mode.includes("tools"),
     inTools: endsInOpenCalls(messages),
     missingInput: missingInput(stop, messagesKey, run, state, transcript),
@@ -92,7 +97,8 @@ function endsInOpenCalls(messages: Message[]): boolean {
 function missingInput(stop: Stop, key: string | undefined, run: CutRun, state: State, transcript: Transcript) {
   const input = run.kwargs?.input;
   if (transcript.begun || !isObject(input) || state.metadata?.run_id === stop.runId) return undefined;
-  if (state.created_at && Date.parse(state.created_at) >= Date.parse(run.created_at)) return undefined;
+  const headIsNewer = state.created_at && Date.parse(state.created_at) >= Date.parse(run.created_at);
+  if (headIsNewer && run.status !== "pending") return undefined;
   const messages = inputMessages(input, key, stop.runId);
   return key && messages.length > 0 ? { ...input, [key]: messages } : undefined;
 }

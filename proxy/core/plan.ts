@@ -24,7 +24,7 @@ const letGo: Write = { values: null, asNode: "__end__" };
  * last whatever the graph would have run next is let go.
  */
 export function nextWrite(state: State, cut: Cut): Write | undefined {
-  if (isPaused(state)) return undefined;
+  if (isPaused(state) && !cut.resumed) return undefined;
   if (state.tasks.some((task) => task.result != null)) return letGo;
   const messages = messagesIn(state.values, cut.messagesKey);
   if (cut.missingInput && !hasAll(messages, messagesIn(cut.missingInput, cut.messagesKey))) {

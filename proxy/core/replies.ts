@@ -1,5 +1,5 @@
 import type { Cut, Task } from "./cut.ts";
-import { isObject, type Message } from "./message.ts";
+import { isObject, type Message, messagesIn } from "./message.ts";
 import { safeMessage } from "./safe-message.ts";
 import { stableId } from "./stable-id.ts";
 import type { Streamed } from "./transcript.ts";
@@ -45,19 +45,34 @@ function mark(message: Message, { complete }: Streamed, cut: Cut): Message {
 /** The streamed replies that belong to the conversation: of cut tasks, not from inside a tool, not of a graph that talks to itself. */
 export function conversationReplies(cut: Cut): Streamed[] {
   const { replies } = cut.transcript;
-  const ids = new Set(cut.tasks.map(({ id }) => id));
-  const known = replies.some(({ origin }) => origin.task && ids.has(origin.task));
   const last = replies.at(-1)?.origin.task;
-  return replies.filter(({ origin }) => {
-    if (origin.path.includes("tools") || cut.inTools) return false;
-    if (known ? !ids.has(origin.task ?? "") : origin.task !== last) return false;
+  return replies.flatMap((streamed): Streamed[] => {
+    const { origin } = streamed;
+    if (origin.path.includes("tools") || (cut.inTools && !isBesideTools(streamed, cut))) return [];
     const task = cut.tasks.find(({ id }) => id === origin.task);
-    return origin.path.length < 2 || !task || sharesConversation(task, cut);
+    // Where the stream names no task, or the cut ones are no longer known, the last that spoke counts.
+    const unknown = origin.task === undefined || (cut.tasks.length === 0 && origin.task === last);
+    if (!task && !unknown) return [];
+    if (origin.path.length < 2 || !task) return [streamed];
+    if (!sharesConversation(task, cut)) return [];
+    const returned = messagesIn(stateOf(task), cut.messagesKey).some(({ id }) => id === streamed.message.id);
+    return [returned ? { ...streamed, complete: true } : streamed];
   });
 }
 
+/** With open calls in the conversation one task runs them; what another branch of the step says is no tool's. */
+function isBesideTools({ origin }: Streamed, cut: Cut): boolean {
+  return (
+    cut.tasks.length > 1 &&
+    origin.path.length === 1 &&
+    cut.tasks.some(({ id, name }) => id !== origin.task && name !== origin.path[0])
+  );
+}
+
+const stateOf = (task: Task): unknown => (isObject(task.state) ? task.state.values : undefined);
+
 /** A subgraph's state shows whether it talks in the thread's conversation; where it isn't shown, what was seen counts. */
 function sharesConversation(task: Task, cut: Cut): boolean {
-  const values = isObject(task.state) ? task.state.values : undefined;
+  const values = stateOf(task);
   return !isObject(values) || (cut.messagesKey !== undefined && Array.isArray(values[cut.messagesKey]));
 }

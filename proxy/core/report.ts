@@ -31,10 +31,10 @@ export function reportOn(state: State, cut: Cut): Report {
         return cut.openCalls.includes(id ?? "") || (answer && stopOn(answer, cut) !== undefined);
       });
       if (!touched) return [];
-      return calls.map(({ id, name }) => {
+      return calls.flatMap(({ id, name }) => {
         const answer = answers.get(id ?? "");
-        const fate = (answer && stopOn(answer, cut)?.fate) ?? "finished";
-        return { id: id ?? "", name, fate: fate as Fate };
+        // A call that still waits for an approval has no fate yet.
+        return answer ? [{ id: id ?? "", name, fate: (stopOn(answer, cut)?.fate ?? "finished") as Fate }] : [];
       });
     }),
   };

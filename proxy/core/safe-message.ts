@@ -17,7 +17,7 @@ const rawCalls = ["tool_calls", "function_call", "reasoning", "tool_outputs"];
  */
 export function safeMessage({ message, complete }: Streamed): Message | undefined {
   const calls = completeCalls(message, complete);
-  const content = complete ? message.content : cutContent(message.content);
+  const content = complete ? message.content : withCalls(cutContent(message.content), message.content, calls);
   if (calls.length === 0 && textOf(content).trim() === "" && !hasMedia(content)) return undefined;
   return {
     type: "ai",
@@ -66,12 +66,20 @@ function cutContent(content: Content): Content {
   });
 }
 
+/** Anthropic's calls stand in the content, too; those that are kept go back in whole. */
+function withCalls(content: Content, streamed: Content, calls: ToolCall[]): Content {
+  if (typeof content === "string" || typeof streamed === "string" || !streamed.some(isCallBlock)) return content;
+  return [...content, ...calls.map(({ id, name, args }) => ({ type: "tool_use", id, name, input: args }))];
+}
+
+const callBlocks = ["tool_use", "tool_call", "tool_call_chunk", "input_json_delta", "function_call"];
+
+export const isCallBlock = (block: ContentBlock): boolean => callBlocks.includes(block.type ?? "text");
+
 /** Text stays whatever happened; a thinking block only with its signature; calls and provider items never. */
 function isWhole(block: ContentBlock): boolean {
   if (block.type === "thinking") return typeof block.signature === "string" && block.signature !== "";
-  return !["reasoning", "tool_use", "tool_call", "tool_call_chunk", "input_json_delta", "function_call"].includes(
-    block.type ?? "text",
-  );
+  return block.type !== "reasoning" && !isCallBlock(block);
 }
 
 const hasMedia = (content: Content): boolean =>

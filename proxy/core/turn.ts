@@ -1,6 +1,7 @@
 import { type Cut, inputMessages, type State } from "./cut.ts";
 import { isAI, type Message, messagesIn, textOf, typeOf } from "./message.ts";
 import { cutReplies } from "./replies.ts";
+import { isCallBlock } from "./safe-message.ts";
 
 /**
  * A turn as plain conversation, to write back after a rollback: what the user
@@ -26,5 +27,12 @@ export function turnOf(state: State, before: Message[], input: unknown, cut: Cut
 function plain({ tool_calls: _calls, ...message }: Message): Message[] {
   if (textOf(message.content).trim() === "") return [];
   const { tool_calls: _raw, ...kwargs } = message.additional_kwargs ?? {};
-  return [{ ...message, additional_kwargs: kwargs }];
+  const { content } = message;
+  return [
+    {
+      ...message,
+      content: typeof content === "string" ? content : content.filter((block) => !isCallBlock(block)),
+      additional_kwargs: kwargs,
+    },
+  ];
 }

@@ -24,7 +24,12 @@ export function runsJoin(services: Services): Middleware {
       wantsValues: modes.includes("values"),
       hangUpStops: ["1", "true"].includes(String(ctx.query.cancel_on_disconnect)),
       stream: (fetch, signal) =>
-        clientFor(ctx.headers, services.upstream, fetch).runs.joinStream(threadId, runId, { signal, lastEventId }),
+        clientFor(ctx.headers, services.upstream, fetch).runs.joinStream(threadId, runId, {
+          signal,
+          lastEventId,
+          // A slow reader is no dead server: while it is waited for, nothing is read, heartbeats neither.
+          streamIdleReconnect: 0,
+        }),
     });
   };
 }

@@ -9,7 +9,6 @@ export interface Frame {
 }
 
 const LF = 10;
-const CR = 13;
 
 /**
  * Cuts a byte stream into frames without decoding what they carry.
@@ -18,37 +17,42 @@ const CR = 13;
  * mixed. What has not ended yet is held back until it has.
  */
 export class FrameSplitter {
-  #rest: Buffer = Buffer.alloc(0);
-  #scanned = 0;
+  /** What has come of the frame that is under way. */
+  #pending: Buffer[] = [];
+  /** What earlier chunks had of the line that is under way, as far as it matters: nothing, one CR, or more. */
+  #line = "";
 
   push(chunk: Uint8Array): Frame[] {
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     const frames: Frame[] = [];
-    const bytes =
-      this.#rest.length > 0
-        ? Buffer.concat([this.#rest, chunk])
-        : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     let start = 0;
-    let line = this.#scanned;
-    for (let end = bytes.indexOf(LF, line); end !== -1; end = bytes.indexOf(LF, line)) {
-      const empty = end === line || (end === line + 1 && bytes[line] === CR);
+    let line = 0;
+    for (let end = bytes.indexOf(LF); end !== -1; end = bytes.indexOf(LF, line)) {
+      const text = this.#line + startOf(bytes, line, end);
+      const empty = text === "" || text === "\r";
+      this.#line = "";
       line = end + 1;
       if (!empty) continue;
-      frames.push(parseFrame(bytes.subarray(start, line)));
+      frames.push(parseFrame(Buffer.concat([...this.#pending, bytes.subarray(start, line)])));
+      this.#pending = [];
       start = line;
     }
-    this.#rest = bytes.subarray(start);
-    this.#scanned = line - start;
+    this.#line = (this.#line + startOf(bytes, line, bytes.length)).slice(0, 2);
+    if (start < bytes.length) this.#pending.push(bytes.subarray(start));
     return frames;
   }
 
   /** What came after the last whole frame. */
   end(): Buffer {
-    const rest = this.#rest;
-    this.#rest = Buffer.alloc(0);
-    this.#scanned = 0;
+    const rest = Buffer.concat(this.#pending);
+    this.#pending = [];
+    this.#line = "";
     return rest;
   }
 }
+
+/** The first two characters tell whether a line is empty. */
+const startOf = (bytes: Buffer, from: number, to: number) => bytes.toString("latin1", from, Math.min(to, from + 2));
 
 function parseFrame(bytes: Buffer): Frame {
   const frame: Frame = { bytes, comment: bytes[0] === 0x3a };

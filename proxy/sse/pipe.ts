@@ -65,7 +65,7 @@ function withQuery(url: string, query: string | undefined): string {
 
 function copyHeaders(headers: Headers, response: ServerResponse, status: number): void {
   response.statusCode = status;
-  for (const [name, value] of headers) if (!perConnection.has(name)) response.setHeader(name, value);
+  for (const [name, value] of headers) if (!perConnection.has(name)) response.appendHeader(name, value);
   response.flushHeaders();
 }
 
@@ -81,7 +81,7 @@ async function* forward(body: ReadableStream<Uint8Array>, options: PipeOptions, 
     );
     yield thin(frames);
   }
-  await write(options, [splitter.end()]);
+  // A frame that was torn off is not passed on: the stream may be taken up again before it.
 }
 
 async function write({ response, signal }: PipeOptions, parts: Buffer[]): Promise<void> {
@@ -99,16 +99,18 @@ function thin(frames: Frame[]): string {
     if (frame.id !== undefined) id = frame.id;
     if (frame.event === "end" || frame.event === "error") text += `event: ${frame.event}\n\n`;
   }
-  return id === undefined ? text || ":\n" : `id: ${id}\n\n${text}`;
+  return id === undefined ? text : `id: ${id}\n\n${text}`;
 }
 
 function thinBody(parts: AsyncGenerator<string>): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   return new ReadableStream({
     async pull(controller) {
-      const { value, done } = await parts.next();
-      if (done) controller.close();
-      else controller.enqueue(encoder.encode(value));
+      for (;;) {
+        const { value, done } = await parts.next();
+        if (done) return controller.close();
+        if (value) return controller.enqueue(encoder.encode(value));
+      }
     },
     async cancel() {
       await parts.return(undefined);

@@ -18,9 +18,14 @@ export async function replay(
 ): Promise<Transcript> {
   const fold = new TranscriptFold();
   const signal = AbortSignal.timeout(patience);
-  for await (const part of runs.joinStream(threadId, runId, { lastEventId: "-1", signal })) {
-    if ((part.event as string) === "end") break;
-    fold.add(part);
+  try {
+    for await (const part of runs.joinStream(threadId, runId, { lastEventId: "-1", signal })) {
+      if ((part.event as string) === "end") break;
+      fold.add(part);
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
   }
-  return fold.transcript();
+  const transcript = fold.transcript();
+  return signal.aborted ? { ...transcript, whole: false } : transcript;
 }

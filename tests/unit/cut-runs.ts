@@ -17,6 +17,8 @@ interface Style {
 
 interface Step {
   reasoning: string;
+  /** Behind the text it thinks again, and says one word more. */
+  thinksAgain: boolean;
   text: string;
   /** The chunks' lengths, in code points; the last chunk takes the rest. */
   tears: number[];
@@ -39,6 +41,8 @@ export interface CutRunCase {
   /** What was streamed of each reply's text, and whether the reply had ended. */
   streamed: Map<string, { text: string; complete: boolean }>;
   calls: Map<string, Truth>;
+  /** What the model asked each call for; a call whose arguments were cut asks for nothing. */
+  asks: Map<string, Record<string, unknown>>;
   /** Calls of which the server tells that they finished. */
   told: Set<string>;
   signatures: Set<string>;
@@ -56,9 +60,15 @@ const style: fc.Arbitrary<Style> = fc.record({
   content: fc.constantFrom("text", "blocks"),
 });
 
+/** Lists as long as they may be are as likely as short ones. */
+const size = "max";
+
 const words = (max: number) =>
   fc
-    .array(fc.tuple(fc.constantFrom("", "é", "🐉", "👩‍🚀"), fc.constantFrom(" ", "  ", "\n", ", ")), { maxLength: max })
+    .array(fc.tuple(fc.constantFrom("", "é", "🐉", "👩‍🚀"), fc.constantFrom(" ", "  ", "\n", ", ")), {
+      maxLength: max,
+      size,
+    })
     .map((list) =>
       list
         .map(([prefix, gap]) => `${prefix}#${gap}`)
@@ -67,12 +77,13 @@ const words = (max: number) =>
     );
 
 const step: fc.Arbitrary<Step> = fc.record({
-  reasoning: fc.constantFrom("", "", "Let me think."),
-  text: words(8),
-  tears: fc.array(fc.integer({ min: 1, max: 6 }), { maxLength: 12 }),
+  reasoning: fc.constantFrom("", "Let me think."),
+  thinksAgain: fc.boolean(),
+  text: words(6),
+  tears: fc.array(fc.integer({ min: 1, max: 6 }), { maxLength: 6, size }),
   calls: fc.array(
     fc.record({ args: fc.dictionary(fc.constantFrom("a", "b"), fc.json({ maxDepth: 1 })), tear: fc.nat(12) }),
-    { maxLength: 3 },
+    { maxLength: 3, size },
   ),
   order: fc.shuffledSubarray([0, 1, 2], { minLength: 3 }),
 });
@@ -82,14 +93,14 @@ export const cutRun: fc.Arbitrary<CutRunCase> = fc
   .record({
     style,
     earlier: fc.array(fc.boolean(), { maxLength: 2 }),
-    steps: fc.array(step, { minLength: 1, maxLength: 3 }),
-    cutAt: fc.double({ min: 0, max: 0.999, noNaN: true }),
+    steps: fc.array(step, { minLength: 1, maxLength: 3, size }),
+    cutAt: fc.nat(9999),
   })
   .map(({ style, earlier, steps, cutAt }) => {
     const run = new SimulatedRun(style, earlier);
     const moments = [...run.moments(steps)].length;
     const cut = new SimulatedRun(style, earlier);
-    const left = Math.floor(cutAt * moments);
+    const left = cutAt % moments;
     let at = 0;
     for (const _ of cut.moments(steps)) if (++at > left) break;
     return cut.asCut();
@@ -107,6 +118,7 @@ class SimulatedRun {
   #tasks: Task[] = [];
   #streamed: CutRunCase["streamed"] = new Map();
   #calls: CutRunCase["calls"] = new Map();
+  #asks: CutRunCase["asks"] = new Map();
   #told = new Set<string>();
   #signatures = new Set<string>();
   #word = 0;
@@ -165,6 +177,7 @@ class SimulatedRun {
       yield this.#chunk(id, index, { content: blocks ? [{ index: 1, type: "text", text: token }] : token });
     }
     if (blocks && text) put({ type: "text", text });
+    if (blocks && text && one.thinksAgain) yield* this.#thinkAgain(id, index, seen, put);
     for (const [at, { args, tear: where }] of one.calls.entries()) {
       const call: ToolCall = { id: `call-${index}-${at}`, name: "probe", args, type: "tool_call" };
       this.#calls.set(call.id ?? "", "never");
@@ -179,12 +192,26 @@ class SimulatedRun {
           ...(blocks ? asBlock(part, at) : {}),
         });
       }
+      this.#asks.set(call.id ?? "", args);
       final.tool_calls?.push(call);
       if (blocks) put({ type: "tool_use", id: call.id, name: "probe", input: args });
     }
     seen.complete = true;
     yield this.#chunk(id, index, { response_metadata: { finish_reason: "stop" } });
     return final;
+  }
+
+  *#thinkAgain(id: string, index: string, seen: { text: string }, put: (block: ContentBlock) => void): Generator<void> {
+    const thinking = { type: "thinking", thinking: "Is it so?" };
+    const signature = `signature-${index}-again`;
+    const text = `w${this.#word++}`;
+    yield this.#chunk(id, index, { content: [{ index: 10, ...thinking }] });
+    this.#signatures.add(signature);
+    seen.text += text;
+    this.#chunk(id, index, { content: [{ index: 10, type: "thinking", thinking: "", signature }] });
+    yield this.#chunk(id, index, { content: [{ index: 11, type: "text", text }] });
+    put({ ...thinking, signature });
+    put({ type: "text", text });
   }
 
   *#runTools(calls: ToolCall[], order: number[]): Generator<void> {
@@ -267,6 +294,7 @@ class SimulatedRun {
       asked: this.#asked,
       streamed: this.#streamed,
       calls: this.#calls,
+      asks: this.#asks,
       told: this.#told,
       signatures: this.#signatures,
     };

@@ -109,6 +109,15 @@ describe("for any conversation, cut anywhere", () => {
   );
 
   it(
+    "a call asks for what the model asked for; half a call is none",
+    forAnyCut((cut) => {
+      for (const { id, args } of stop(cut).messages.flatMap(({ tool_calls }) => tool_calls ?? [])) {
+        if (!id?.startsWith("call-before")) expect([id, args]).toEqual([id, cut.asks.get(id ?? "")]);
+      }
+    }),
+  );
+
+  it(
     "a reply is marked if it was cut, and only then (case 6)",
     forAnyCut((cut) => {
       for (const message of stop(cut).messages.filter(isAI)) {

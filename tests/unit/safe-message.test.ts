@@ -92,10 +92,14 @@ describe("the calls of a cut reply", () => {
     expect(safe({ content: "x", tool_call_chunks: nameless })).not.toHaveProperty("tool_calls");
   });
 
-  it("leave no blocks in the content, which would be calls of their own", () => {
+  it("leave no half blocks in the content; those that are kept stand in it whole, as Anthropic wants it", () => {
     const blocks = ["tool_use", "tool_call", "tool_call_chunk", "input_json_delta", "function_call"];
     const content = [text("I ask."), ...blocks.map((type) => ({ type, id: "b", input: "{" }))];
-    expect(safe({ content, tool_call_chunks: [chunk("a", "{}")] })?.content).toEqual([text("I ask.")]);
+    expect(safe({ content, tool_call_chunks: [chunk("a", "{}")] })?.content).toEqual([
+      text("I ask."),
+      { type: "tool_use", id: "a", name: "probe", input: {} },
+    ]);
+    expect(safe({ content })?.content).toEqual([text("I ask.")]);
   });
 });
 
