@@ -41,7 +41,7 @@ export interface CutRunCase {
   /** What was streamed of each reply's text, and whether the reply had ended. */
   streamed: Map<string, { text: string; complete: boolean }>;
   calls: Map<string, Truth>;
-  /** What the model asked each call for; a call whose arguments were cut asks for nothing. */
+  /** What each call asks for, once all of it has streamed. */
   asks: Map<string, Record<string, unknown>>;
   /** Calls of which the server tells that they finished. */
   told: Set<string>;
@@ -181,6 +181,7 @@ class SimulatedRun {
     for (const [at, { args, tear: where }] of one.calls.entries()) {
       const call: ToolCall = { id: `call-${index}-${at}`, name: "probe", args, type: "tool_call" };
       this.#calls.set(call.id ?? "", "never");
+      this.#asks.set(call.id ?? "", args);
       const json = JSON.stringify(args);
       for (const part of [
         { id: call.id, name: "probe", args: "" },
@@ -192,7 +193,6 @@ class SimulatedRun {
           ...(blocks ? asBlock(part, at) : {}),
         });
       }
-      this.#asks.set(call.id ?? "", args);
       final.tool_calls?.push(call);
       if (blocks) put({ type: "tool_use", id: call.id, name: "probe", input: args });
     }
