@@ -13,9 +13,10 @@ import { clientFor } from "../upstream.ts";
 export function runsCreate(services: Services, passOn: PassOn): Middleware {
   return async function createRun(ctx) {
     const threadId: string = ctx.params.thread_id;
+    const text = await readText(ctx.req, services.settings.bodyLimit);
     const created = await services.threads.creating(threadId);
     try {
-      const text = await readText(ctx.req, services.settings.bodyLimit);
+      if (ctx.res.destroyed) return;
       const asked = asObject(text);
       if (asked) await beforeRun(services, clientFor(ctx.headers, services.upstream), threadId, asked);
       const takesTools = (await services.server.kind()) === "js";

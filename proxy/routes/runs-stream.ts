@@ -10,9 +10,9 @@ import { streamToClient } from "./stream-to-client.ts";
 export function runsStream(services: Services): Middleware {
   return async function streamRun(ctx) {
     const threadId: string = ctx.params.thread_id;
+    const text = await readText(ctx.req, services.settings.bodyLimit);
     const created = await services.threads.creating(threadId);
     try {
-      const text = await readText(ctx.req, services.settings.bodyLimit);
       const asked: (RunBody & NewRun) | undefined = asObject(text);
       if (asked) await beforeRun(services, clientFor(ctx.headers, services.upstream), threadId, asked);
       const takesTools = (await services.server.kind()) === "js";

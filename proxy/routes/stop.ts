@@ -38,12 +38,11 @@ export function stopThread(services: Services): Middleware {
   return async function stop(ctx) {
     const arrivedAt = performance.now();
     const threadId = requireId("thread_id", ctx.params.thread_id);
-    const created = services.threads.created(threadId);
+    const wish = parseWish(await readText(ctx.req, bodyLimit));
     await services.threads.stopping(threadId, async () => {
-      const wish = parseWish(await readText(ctx.req, bodyLimit));
       const client = clientFor(ctx.headers, services.upstream);
       await asCaller(client.threads.get(threadId));
-      await created;
+      await services.threads.created(threadId);
       ctx.set("access-control-allow-origin", "*");
       ctx.body = await asCaller(carryOut(services, client, threadId, wish, arrivedAt));
     });
@@ -84,7 +83,11 @@ async function carryOut(
     await Promise.all(queued.map(({ run_id }) => client.runs.cancel(threadId, run_id, false, "interrupt")));
   const results: StopResult[] = [];
   for (const run of runs) {
-    // A run that has ended is only looked after, never undone.
+    if (isTerminal(run) && run.status !== "interrupted") {
+      results.push({ outcome: "finished", kept: [], tool_calls: [], values: undefined });
+      continue;
+    }
+    // A run that was cut before is only looked after, never undone.
     const stop = services.stops.asked(run.run_id, isTerminal(run) ? "interrupt" : wish.action, wish.keep);
     results.push(await services.stops.stop(client, threadId, run, stop));
   }

@@ -30,6 +30,7 @@ export interface ClientStream {
  */
 export async function streamToClient(services: Services, ctx: Context, options: ClientStream): Promise<void> {
   const { threadId } = options;
+  if (ctx.res.destroyed) return;
   const gone = new AbortController();
   let runId = options.runId;
   let stopped: Promise<StopResult> | undefined;
@@ -37,7 +38,10 @@ export async function streamToClient(services: Services, ctx: Context, options: 
   let unwatch = watch(services, runId, (stop) => {
     stopped = stop;
   });
-  const onClose = () => gone.abort();
+  // Where a hang-up means Stop, the run's id has to be known before its creation is let go.
+  const onClose = () => {
+    if (runId || !options.hangUpStops) gone.abort();
+  };
   ctx.res.once("close", onClose);
   const { fetch, wire } = pipingFetch({
     response: ctx.res,
@@ -57,6 +61,7 @@ export async function streamToClient(services: Services, ctx: Context, options: 
       }
       leave = services.readers.join(runId);
       options.onRun?.(runId);
+      if (ctx.res.destroyed) gone.abort();
     },
   });
   try {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Client } from "@langchain/langgraph-sdk";
+import type { Client, Run } from "@langchain/langgraph-sdk";
 import type { State } from "../core/cut.ts";
 import type { Write } from "../core/plan.ts";
 import { ProxyError } from "../errors.ts";
@@ -45,7 +45,7 @@ export async function reconcile(
       writes += 1;
     } catch (error) {
       if (statusOf(error) !== 409) throw error;
-      if (await hasNewerRun(client, threadId, runId)) return { state, superseded: true };
+      if (await hasOtherActiveRun(client, threadId, runId)) return { state, superseded: true };
       if (Date.now() > deadline) throw error;
       await delay(50);
     }
@@ -63,8 +63,20 @@ export async function readState(
   return { ...state, tasks: state.tasks ?? [], next: state.next ?? [] } as State;
 }
 
-/** Whether another run is active on the thread. */
+/** Whether a run was created on the thread after this one. */
 export async function hasNewerRun(
+  { runs }: { runs: Pick<Client["runs"], "list"> },
+  threadId: string,
+  run: Run,
+): Promise<boolean> {
+  const others = await runs.list(threadId, { limit: 1000, select: ["run_id", "created_at"] });
+  return others.some(
+    ({ run_id, created_at }) => run_id !== run.run_id && Date.parse(created_at) > Date.parse(run.created_at),
+  );
+}
+
+/** Whether another run is active on the thread. */
+export async function hasOtherActiveRun(
   { runs }: { runs: Pick<Client["runs"], "list"> },
   threadId: string,
   runId: string,

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client, Run } from "@langchain/langgraph-sdk";
 import { ProxyError } from "../errors.ts";
+import { hasOtherActiveRun } from "./reconcile.ts";
 
 /** How long a cancelled run may take to wind down, in milliseconds. */
 const patience = 30_000;
@@ -14,14 +15,18 @@ export const isTerminal = (run: Run): boolean => run.status !== "pending" && run
  * Throws `ProxyError` 504 `still_running` after 30 s; the run is then not stopped.
  */
 export async function settle(
-  { runs, threads }: { runs: Pick<Client["runs"], "get">; threads: Pick<Client["threads"], "get"> },
+  { runs, threads }: { runs: Pick<Client["runs"], "get" | "list">; threads: Pick<Client["threads"], "get"> },
   threadId: string,
   runId: string,
 ): Promise<Run> {
   const deadline = Date.now() + patience;
   for (let pause = 5; ; pause = Math.min(pause * 2, 200)) {
     const run = await runs.get(threadId, runId);
-    if (isTerminal(run) && (await threads.get(threadId)).status !== "busy") return run;
+    if (isTerminal(run)) {
+      if ((await threads.get(threadId)).status !== "busy") return run;
+      // Busy with another run; this one is over.
+      if (await hasOtherActiveRun({ runs }, threadId, runId)) return run;
+    }
     if (Date.now() > deadline) {
       const message = `Run ${runId} was cancelled, but is still ${run.status} after ${patience / 1000} s.`;
       throw new ProxyError(504, "still_running", message);

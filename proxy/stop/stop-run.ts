@@ -6,7 +6,7 @@ import { type Report, reportOn } from "../core/report.ts";
 import type { Transcript } from "../core/transcript.ts";
 import { turnOf } from "../core/turn.ts";
 import { statusOf } from "../upstream.ts";
-import { hasNewerRun, readState, reconcile } from "./reconcile.ts";
+import { hasNewerRun, hasOtherActiveRun, readState, reconcile } from "./reconcile.ts";
 import { replay } from "./replay.ts";
 import { isTerminal, settle } from "./settle.ts";
 
@@ -32,17 +32,40 @@ const nothingStreamed: Transcript = { whole: true, begun: false, replies: [], ca
  * they are, and `ProxyError` where the server did not do what it said.
  */
 export async function stopRun(client: Client, threadId: string, run: Run, stop: Stop): Promise<StopResult> {
-  return await afterwards(client, threadId, stop, await cancel(client, threadId, run));
+  const settled = await cancel(client, threadId, run);
+  if (await isOvertaken(client, threadId, run)) return await overtaken(client, threadId, stop, settled);
+  return await afterwards(client, threadId, stop, settled, run.status);
 }
 
-async function afterwards(client: Client, threadId: string, stop: Stop, run: Run): Promise<StopResult> {
+/** A run that had ended before, and was not the last on its thread: its text has no place there any more. */
+async function isOvertaken(client: Client, threadId: string, run: Run): Promise<boolean> {
+  return isTerminal(run) && (await hasNewerRun(client, threadId, run));
+}
+
+async function overtaken(client: Client, threadId: string, stop: Stop, run: Run): Promise<StopResult> {
+  const state = await readState(client, threadId);
+  if (run.status === "success") return { outcome: "finished", kept: [], tool_calls: [], values: state.values };
+  return {
+    outcome: "superseded",
+    ...reportOn(state, gatherCut(stop, run, state, nothingStreamed)),
+    values: state.values,
+  };
+}
+
+async function afterwards(
+  client: Client,
+  threadId: string,
+  stop: Stop,
+  run: Run,
+  before: Run["status"],
+): Promise<StopResult> {
   if (run.status === "success") {
     return { outcome: "finished", kept: [], tool_calls: [], values: (await readState(client, threadId)).values };
   }
   const transcript = isResumable(run) ? await replay(client, threadId, stop.runId) : nothingStreamed;
   const state = await readState(client, threadId);
-  const cut = gatherCut(stop, run, state, transcript);
-  if (await hasNewerRun(client, threadId, stop.runId)) return superseded(state, cut);
+  const cut = gatherCut(stop, { ...run, status: before }, state, transcript);
+  if (await hasOtherActiveRun(client, threadId, stop.runId)) return superseded(state, cut);
   return stop.action === "rollback"
     ? await rollBack(client, threadId, run, state, cut)
     : await keepTurn(client, threadId, cut);

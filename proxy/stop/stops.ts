@@ -50,7 +50,8 @@ export class Stops {
   /** Stops the run in the caller's name, who has read it as `run`; nobody gets an answer without having read it. */
   stop(client: Client, threadId: string, run: Run, stop: Stop): Promise<StopResult> {
     const running = this.#running.get(stop.runId);
-    if (running) return running;
+    // The first one's failure may be that it was refused; whoever asks beside it tries for itself.
+    if (running) return running.catch(() => this.stop(client, threadId, run, stop));
     const stopping = this.#threads
       .stopping(threadId, () => stopRun(client, threadId, run, stop))
       .then((result) => {
