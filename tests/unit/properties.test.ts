@@ -150,8 +150,6 @@ describe("for any conversation, cut anywhere", () => {
   it(
     "a rollback leaves the turn as plain conversation, every word once",
     forAnyCut((cut) => {
-      // Calls that stand in the content as blocks are a matter of their own.
-      fc.pre(cut.style.content === "text" || cut.calls.size === 0);
       const { messages, state } = rollBack(cut);
       expect(state.next).toEqual([]);
       expect(messages.slice(0, cut.earlier.length)).toEqual(cut.earlier);

@@ -1,0 +1,37 @@
+import { describe, expect, it } from "vitest";
+import { gatherCut, type Stop } from "../../proxy/core/cut.ts";
+import { nextTurnWrite } from "../../proxy/core/plan.ts";
+import { turnOf } from "../../proxy/core/turn.ts";
+import { fold, recording } from "./recording.ts";
+import { asked, expectSound, graphs, spoken } from "./stopped.ts";
+import { carryOut, type Graph, line, ThreadSimulator } from "./thread-simulator.ts";
+
+describe("a rollback", () => {
+  const rolledBack = (graph: Graph, name: string, wish: Partial<Stop> = {}) => {
+    const { run, state, parts } = recording(name);
+    const cut = gatherCut({ ...asked, runId: run.run_id, action: "rollback", ...wish }, run, state, fold(parts));
+    const thread = new ThreadSimulator(graph, { values: {}, tasks: [] });
+    const turn = turnOf(state, [], run.kwargs?.input, cut);
+    return carryOut(thread, cut, (head) => nextTurnWrite(head, cut, turn));
+  };
+
+  it.each<[string, Graph, string[]]>([
+    ["js-text", graphs.react, ['human "text"', 'ai "Crème brûlée 🐉 burns" stopped']],
+    ["js-half-call", graphs.react, ['human "half-call"', 'ai "Two calls." stopped']],
+    ["js-one-task", graphs.react, ['human "one-task"', 'ai "Two calls."']],
+    ["js-tool-error", graphs.react, ['human "tool-error"']],
+    ["js-subagent", graphs.agentJs, ['human "subagent"', 'ai "I delegate."']],
+    ["js-nested", graphs.nested, ['human "nested"', 'ai "First."', 'ai "Second is" stopped']],
+    ["js-two-models", graphs.twoModels, ['human "two-models"', 'ai "Left is" stopped', 'ai "Right" stopped']],
+    ["python-pipeline", graphs.pipeline, ['human "pipeline"', 'ai "A draft."', 'ai "A" stopped']],
+  ])("%s leaves plain conversation", (name, graph, messages) => {
+    const planned = rolledBack(graph, name);
+    expect(spoken(planned).map(line)).toEqual(messages);
+    expect(spoken(planned).filter(({ tool_calls }) => tool_calls?.length)).toEqual([]);
+    expectSound(planned);
+  });
+
+  it("that keeps nothing writes nothing", () => {
+    expect(rolledBack(graphs.react, "js-text", { keep: "nothing" }).writes).toEqual([]);
+  });
+});
