@@ -23,6 +23,8 @@ describe("a rollback", () => {
     ["js-subagent", graphs.agentJs, ['human "subagent"', 'ai "I delegate."']],
     ["js-nested", graphs.nested, ['human "nested"', 'ai "First."', 'ai "Second is" stopped']],
     ["js-two-models", graphs.twoModels, ['human "two-models"', 'ai "Left is" stopped', 'ai "Right" stopped']],
+    ["js-own-state", graphs.ownState, ['human "own-state"']],
+    ["python-own-state", graphs.ownState, ['human "own-state"']],
     ["python-pipeline", graphs.pipeline, ['human "pipeline"', 'ai "A draft."', 'ai "A" stopped']],
   ])("%s leaves plain conversation", (name, graph, messages) => {
     const planned = rolledBack(graph, name);
