@@ -25,11 +25,13 @@ describe("the modes a run lacks", () => {
     [["messages-tuple"], true, ["tools"]],
     [["messages-tuple", "tools"], true, []],
     [["tools"], true, ["messages-tuple"]],
-    // Python answers with tuples alone where both are asked for.
-    [["messages"], false, []],
     [["messages", "values"], true, ["tools"]],
   ])("%j, tools taken: %j → %j", (asked, takesTools, added) => {
     expect(modesToAdd(asked, takesTools)).toEqual(added);
+  });
+
+  it("no tuples beside `messages`: Python would answer with tuples alone", () => {
+    for (const takesTools of [true, false]) expect(modesToAdd(["messages"], takesTools)).not.toContain("messages-tuple");
   });
 });
 
