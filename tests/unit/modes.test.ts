@@ -31,7 +31,8 @@ describe("the modes a run lacks", () => {
   });
 
   it("no tuples beside `messages`: Python would answer with tuples alone", () => {
-    for (const takesTools of [true, false]) expect(modesToAdd(["messages"], takesTools)).not.toContain("messages-tuple");
+    for (const takesTools of [true, false])
+      expect(modesToAdd(["messages"], takesTools)).not.toContain("messages-tuple");
   });
 });
 
