@@ -1,4 +1,14 @@
-import { conversationKey, isAI, isObject, isTool, type Message, messagesIn, typeOf } from "./message.ts";
+import {
+  conversationKey,
+  type Item,
+  isAI,
+  isObject,
+  isTool,
+  itemsIn,
+  type Message,
+  messagesIn,
+  typeOf,
+} from "./message.ts";
 import { stableId } from "./stable-id.ts";
 import type { Transcript } from "./transcript.ts";
 
@@ -44,6 +54,8 @@ export interface Cut extends Stop {
   transcript: Transcript;
   /** The tasks that were cut: begun or about to begin, and without a result. */
   tasks: Task[];
+  /** The conversation as the run left it. */
+  before: Item[];
   /** Ids of the tool calls that had no answer in the conversation. */
   openCalls: string[];
   /** The run had gone on from a pause, whose marks the state still bears. */
@@ -70,6 +82,7 @@ export function gatherCut(stop: Stop, run: CutRun, state: State, transcript: Tra
   return {
     ...stop,
     messagesKey,
+    before: itemsIn(state.values, messagesKey),
     transcript,
     tasks: (state.tasks ?? []).filter((task) => task.result == null),
     openCalls: messages.flatMap((message, at) => openCallsOf(message, messages.slice(at + 1))),

@@ -64,6 +64,16 @@ export function messagesIn(values: unknown, key: string | undefined): Message[] 
   return Array.isArray(list) ? list.filter(isMessage) : [];
 }
 
+export interface Item {
+  id?: unknown;
+}
+
+/** Everything under `key`, also what isn't in wire form: a key without a reducer holds what clients sent, as they sent it. */
+export function itemsIn(values: unknown, key: string | undefined): Item[] {
+  const list = isObject(values) && key !== undefined ? values[key] : undefined;
+  return Array.isArray(list) ? list.filter(isObject) : [];
+}
+
 export const isMessage = (value: unknown): value is Message => isObject(value) && typeof value.type === "string";
 
 /**

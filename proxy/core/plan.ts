@@ -1,7 +1,7 @@
 import type { Cut, State } from "./cut.ts";
 import { openCallsOf } from "./cut.ts";
 import { answerTo } from "./fate.ts";
-import { isAI, isTool, type Message, messagesIn } from "./message.ts";
+import { type Item, isAI, isMessage, isTool, itemsIn, type Message, messagesIn } from "./message.ts";
 import { conversationReplies, cutReplies } from "./replies.ts";
 import { stableId } from "./stable-id.ts";
 
@@ -30,19 +30,35 @@ export function nextWrite(state: State, cut: Cut): Write | undefined {
   if (cut.missingInput && !hasAll(messages, messagesIn(cut.missingInput, cut.messagesKey))) {
     return { values: cut.missingInput, asNode: "__start__" };
   }
-  const missing = missingMessages(messages, cut);
+  const replaced = vanished(cut.before, itemsIn(state.values, cut.messagesKey), cut);
+  const missing = replaced
+    ? [...cut.before, ...missingMessages(cut.before.filter(isMessage), cut)]
+    : missingMessages(messages, cut);
   if (cut.messagesKey && missing.length > 0) return { values: { [cut.messagesKey]: missing }, asNode: cutNode(cut) };
   return state.next.length > 0 ? letGo : undefined;
 }
 
 /** The plan after a rollback: the turn goes back in as plain conversation. */
-export function nextTurnWrite(state: State, cut: Cut, turn: Message[]): Write | undefined {
+export function nextTurnWrite(state: State, cut: Cut, before: Item[], turn: Message[]): Write | undefined {
   if (turn.length === 0) return undefined;
   const messages = messagesIn(state.values, cut.messagesKey);
-  const missing = turn.filter(({ id }) => !messages.some((message) => message.id === id));
+  const replaced = vanished(before, itemsIn(state.values, cut.messagesKey), cut);
+  const absent = turn.filter(({ id }) => !messages.some((message) => message.id === id));
+  const missing = replaced ? [...before, ...turn] : absent;
   const asNode = turn.some(isAI) ? cutNode(cut) : "__start__";
   if (cut.messagesKey && missing.length > 0) return { values: { [cut.messagesKey]: missing }, asNode };
   return state.next.length > 0 ? letGo : undefined;
+}
+
+/** Whether our write has taken the place of what was there: a key without a reducer keeps only the last write. */
+function vanished(before: Item[], now: Item[], { runId }: Cut): boolean {
+  const present = new Set(now.map(({ id }) => id));
+  const verbatim = new Set(now.map((item) => JSON.stringify(item)));
+  const isGone = (item: Item) => {
+    if (typeof item.id !== "string") return !verbatim.has(JSON.stringify(item));
+    return !present.has(item.id) && !present.has(stableId(runId, "moved", item.id));
+  };
+  return before.length > 0 && before.every(isGone);
 }
 
 /** Waiting for a human on purpose: not cut, and not to be cleared. */

@@ -18,7 +18,8 @@ const rawCalls = ["tool_calls", "function_call", "reasoning", "tool_outputs"];
 export function safeMessage({ message, complete }: Streamed): Message | undefined {
   const calls = completeCalls(message, complete);
   const content = complete ? message.content : withCalls(cutContent(message.content), message.content, calls);
-  if (calls.length === 0 && textOf(content).trim() === "" && !hasMedia(content)) return undefined;
+  const said = textOf(content).trim() !== "" || hasMedia(content) || Boolean(message.additional_kwargs?.refusal);
+  if (calls.length === 0 && !said) return undefined;
   return {
     type: "ai",
     ...(message.id ? { id: message.id } : {}),
@@ -57,14 +58,20 @@ function parseObject(text: string): Record<string, unknown> | undefined {
 function cutContent(content: Content): Content {
   if (typeof content === "string") return content.trimEnd();
   const kept = content.filter(isWhole).map(({ index: _index, ...block }) => block);
-  const last = kept.findLastIndex((block) => typeof block.text === "string");
-  return kept.flatMap((block, at): ContentBlock[] => {
-    if (typeof block.text !== "string") return [block];
-    const text = at === last ? block.text.trimEnd() : block.text;
+  const last = kept.findLastIndex(isText);
+  const trimmed = kept.map((block, at) => {
+    if (!isText(block)) return block;
     const { id: _id, ...rest } = block;
-    return text === "" ? [] : [{ ...rest, text }];
+    return { ...rest, text: at === last ? block.text?.trimEnd() : block.text };
   });
+  // A turn may not end in thinking, signed or not.
+  const end = trimmed.findLastIndex((block) => !isThinking(block));
+  return trimmed.slice(0, end + 1);
 }
+
+const isText = (block: ContentBlock) => typeof block.text === "string";
+
+const isThinking = ({ type }: ContentBlock) => type === "thinking" || type === "redacted_thinking";
 
 /** Anthropic's calls stand in the content, too; those that are kept go back in whole. */
 function withCalls(content: Content, streamed: Content, calls: ToolCall[]): Content {
@@ -78,8 +85,10 @@ export const isCallBlock = (block: ContentBlock): boolean => callBlocks.includes
 
 /** Text stays whatever happened; a thinking block only with its signature; calls and provider items never. */
 function isWhole(block: ContentBlock): boolean {
+  if (isText(block) || (block.type ?? "text") === "text") return (block.text ?? "").trim() !== "";
   if (block.type === "thinking") return typeof block.signature === "string" && block.signature !== "";
-  return block.type !== "reasoning" && !isCallBlock(block);
+  // A provider's own tool that was cut has no result, and is refused without one.
+  return block.type !== "reasoning" && block.type !== "server_tool_use" && !isCallBlock(block);
 }
 
 const hasMedia = (content: Content): boolean =>

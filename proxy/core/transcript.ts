@@ -49,6 +49,8 @@ interface Draft {
   fromChunks: boolean;
   metadata?: Record<string, unknown>;
   protocol?: ProtocolMessage;
+  /** The server has said that it is complete. */
+  whole?: boolean;
 }
 
 /**
@@ -66,6 +68,7 @@ export class TranscriptFold {
   #metadata = new Map<string, Record<string, unknown>>();
   #calls = new Map<string, CallTrace>();
   #speaking = new Map<string, ProtocolMessage>();
+  #events?: TranscriptFold;
 
   add(part: StreamPart): void {
     const [event = "", ...segments] = part.event.split("|");
@@ -75,12 +78,18 @@ export class TranscriptFold {
     this.#begun = true;
     if (event === "messages" && isObject(part.data)) this.#protocol(part.data, segments);
     else if (event === "messages") this.#tuple(part.data);
-    else if (event === "messages/partial" || event === "messages/complete") this.#snapshots(part.data);
+    else if (event === "messages/partial" || event === "messages/complete")
+      this.#snapshots(part.data, event === "messages/complete");
     else if (event === "messages/metadata") this.#note(part.data);
     else if (event === "tools") this.#tool(unwrap(part.data));
+    else if (event === "events") this.#event(part.data);
   }
 
   transcript(): Transcript {
+    const events = this.#events?.transcript();
+    const calls = new Map([...(events?.calls ?? []), ...this.#calls]);
+    // What a stream tells twice counts once.
+    if (events && this.#order.length === 0) return { ...events, whole: this.#whole, calls };
     const replies = this.#order.flatMap((id): Streamed[] => {
       const draft = this.#drafts.get(id);
       if (!draft) return [];
@@ -89,7 +98,7 @@ export class TranscriptFold {
       const origin = originOf(draft.metadata ?? this.#metadata.get(id));
       return [{ message, origin, complete: isComplete(message, draft) }];
     });
-    return { whole: this.#whole, begun: this.#begun, replies, calls: this.#calls };
+    return { whole: this.#whole, begun: this.#begun, replies, calls };
   }
 
   #tuple(data: unknown): void {
@@ -127,12 +136,22 @@ export class TranscriptFold {
     } else this.#speaking.get(speaker)?.add(event);
   }
 
-  #snapshots(data: unknown): void {
+  /** The `events` mode, for runs whose stream has no other text. */
+  #event(data: unknown): void {
+    if (!isObject(data) || !isObject(data.data)) return;
+    this.#events ??= new TranscriptFold();
+    if (data.event === "on_chat_model_stream") {
+      this.#events.add({ event: "messages", data: [data.data.chunk, data.metadata] });
+    }
+    if (data.event === "on_tool_end") this.#events.add({ event: "messages", data: [data.data.output] });
+  }
+
+  #snapshots(data: unknown, whole: boolean): void {
     for (const message of Array.isArray(data) ? data : []) {
       if (!isMessage(message)) continue;
       if (isTool(message)) this.#result(message);
       else if (isAI(message) && message.id) {
-        this.#put(message.id, { message, fromChunks: message.type.endsWith("Chunk") });
+        this.#put(message.id, { message, fromChunks: message.type.endsWith("Chunk"), whole });
       }
     }
   }
@@ -207,6 +226,7 @@ function toMessage(chunk: AIMessageChunk, latest: Message): Message {
 /** How providers say that they are done; a message that did not come in chunks is whole by itself. */
 function isComplete(message: Message, draft: Draft): boolean {
   if (draft.protocol) return draft.protocol.complete;
+  if (draft.whole) return true;
   if (draft.fromChunks && typeOf(draft.message) === "ai" && !draft.message.type.endsWith("Chunk")) return true;
   if ((draft.message as { chunk_position?: unknown }).chunk_position === "last") return true;
   const metadata = message.response_metadata ?? {};

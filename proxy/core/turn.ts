@@ -1,5 +1,5 @@
 import { type Cut, inputMessages, type State } from "./cut.ts";
-import { isAI, type Message, messagesIn, textOf, typeOf } from "./message.ts";
+import { type Content, isAI, type Message, messagesIn, textOf, typeOf } from "./message.ts";
 import { cutReplies } from "./replies.ts";
 import { isCallBlock } from "./safe-message.ts";
 
@@ -23,6 +23,14 @@ export function turnOf(state: State, before: Message[], input: unknown, cut: Cut
   ];
 }
 
+/** As it may stand at the end of a turn: no call blocks, no white space at the end. */
+function withoutCalls(content: Content): Content {
+  if (typeof content === "string") return content.trimEnd();
+  const blocks = content.filter((block) => !isCallBlock(block));
+  const last = blocks.findLastIndex(({ text }) => typeof text === "string");
+  return blocks.map((block, at) => (at === last ? { ...block, text: block.text?.trimEnd() } : block));
+}
+
 /** The reply without its calls; nothing if it did nothing but call. */
 function plain({ tool_calls: _calls, ...message }: Message): Message[] {
   if (textOf(message.content).trim() === "") return [];
@@ -31,7 +39,7 @@ function plain({ tool_calls: _calls, ...message }: Message): Message[] {
   return [
     {
       ...message,
-      content: typeof content === "string" ? content : content.filter((block) => !isCallBlock(block)),
+      content: withoutCalls(content),
       additional_kwargs: kwargs,
     },
   ];

@@ -13,13 +13,17 @@ export interface RunBody {
 /** Where a run carries which modes the proxy added: keys like this are shown by `GET` of the run and hardly anywhere else. */
 const carrier = "__fermata_added";
 
-const transcriptModes = ["messages", "messages-tuple"];
-
-/** The modes a run lacks for a transcript; `tools` only where the server takes it. */
+/**
+ * The modes a run lacks for a transcript; `tools` only where the server takes it.
+ *
+ * Beside `messages` no tuples can be asked for, on Python they would take its
+ * place; and Python does not replay `messages`. There the text comes from `events`.
+ */
 export function modesToAdd(asked: string[], takesTools: boolean): string[] {
-  const text = asked.some((mode) => transcriptModes.includes(mode)) ? [] : ["messages-tuple"];
   const tools = takesTools && !asked.includes("tools") ? ["tools"] : [];
-  return [...text, ...tools];
+  if (asked.includes("messages-tuple")) return tools;
+  if (!asked.includes("messages")) return ["messages-tuple", ...tools];
+  return takesTools || asked.includes("events") ? tools : ["events"];
 }
 
 /** What the body asks for; servers stream `values` if it says nothing. */
@@ -66,5 +70,6 @@ export function addedModes(run: unknown): string[] {
 /** Whether a frame is there only because of a mode that was added. */
 export function isAddition(event: string | undefined, added: string[]): boolean {
   const [mode] = (event ?? "").split("|");
-  return (mode === "messages" && added.includes("messages-tuple")) || (mode === "tools" && added.includes("tools"));
+  if (mode === "messages") return added.includes("messages-tuple");
+  return (mode === "tools" || mode === "events") && added.includes(mode);
 }

@@ -1,6 +1,6 @@
 import type { Client, Run } from "@langchain/langgraph-sdk";
 import { type Cut, gatherCut, type State, type Stop } from "../core/cut.ts";
-import { messagesIn } from "../core/message.ts";
+import { itemsIn, messagesIn } from "../core/message.ts";
 import { nextTurnWrite, nextWrite } from "../core/plan.ts";
 import { type Report, reportOn } from "../core/report.ts";
 import type { Transcript } from "../core/transcript.ts";
@@ -105,8 +105,10 @@ async function rollBack(client: Client, threadId: string, run: Run, state: State
   const { input } = (run as { kwargs?: { input?: unknown } }).kwargs ?? {};
   await client.runs.delete(threadId, cut.runId);
   const before = await readState(client, threadId);
-  const turn = turnOf(state, messagesIn(before.values, cut.messagesKey), input, cut);
-  const written = await reconcile(client, threadId, cut.runId, (head) => nextTurnWrite(head, cut, turn));
+  const earlier = messagesIn(before.values, cut.messagesKey);
+  const earlierItems = itemsIn(before.values, cut.messagesKey);
+  const turn = turnOf(state, earlier, input, cut);
+  const written = await reconcile(client, threadId, cut.runId, (head) => nextTurnWrite(head, cut, earlierItems, turn));
   if (written.superseded) return { ...superseded(state, cut), input };
   const report = { ...reportOn(written.state, cut), tool_calls: reportOn(state, cut).tool_calls };
   return {

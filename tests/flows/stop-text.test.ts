@@ -72,6 +72,23 @@ describe("a reply is cut in mid-text", () => {
     await goesOn(threadId, "and on");
   });
 
+  it("keeps it for a client of the older `messages` mode, whom nothing shows that more was asked for", async () => {
+    const { thread_id: threadId } = await flow.client.threads.create();
+    const script = flow.model.script("in messages mode", { text: story, holdAfter: 4 });
+    const live = send(flow.client, threadId, "in messages mode", { streamMode: ["messages"] });
+    await (await script.call(0)).held.opened;
+    await expect.poll(() => JSON.stringify(live.parts)).toContain("Once upon a time 🐉");
+    await stop(flow.proxy.url, threadId);
+    await live.ended;
+    const events = new Set(live.parts.map(({ event }) => event));
+    expect([...events].filter((event) => !event.startsWith("messages/"))).toEqual(["metadata"]);
+    expect(outline(await conversation(flow.client, threadId))).toEqual([
+      "human: in messages mode",
+      "ai: Once upon a time 🐉",
+    ]);
+    await goesOn(threadId, "after messages mode");
+  });
+
   it("keeps it as plain conversation when rolled back", async () => {
     const { threadId, live, call, runId } = await inMidText("tell a story to undo");
     await flow.client.runs.cancel(threadId, runId, true, "rollback");

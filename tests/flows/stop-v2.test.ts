@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect, inject, it } from "vitest";
 import { conversation, outline, send, stop, useFlow } from "../helpers/flow.ts";
 
 const flow = useFlow();
@@ -50,12 +50,14 @@ it("tells the fates of a v2-protocol run's calls", async () => {
   flow.model.probe("v2_a", "done");
   const { threadId, runId } = await start("call v2");
   await flow.model.probe("v2_b").started.opened;
+  const exact = inject("server") === "js";
   for await (const { data } of flow.client.runs.joinStream(threadId, runId, { lastEventId: "-1" })) {
-    if ((data as { event?: string }).event === "tool-finished") break;
+    // Python tells of no tool; the stop then comes in the middle of the stream.
+    if (!exact || (data as { event?: string }).event === "tool-finished") break;
   }
   const { body } = await stop(flow.proxy.url, threadId);
   expect(body.tool_calls).toMatchObject([
-    { id: "v2_a", fate: "finished" },
+    { id: "v2_a", fate: exact ? "finished" : "cut" },
     { id: "v2_b", fate: "cut" },
   ]);
   await goesOn(threadId, "after the v2 calls");

@@ -26,6 +26,8 @@ describe("the modes a run lacks", () => {
     [["messages-tuple", "tools"], true, []],
     [["tools"], true, ["messages-tuple"]],
     [["messages", "values"], true, ["tools"]],
+    [["messages"], false, ["events"]],
+    [["messages", "events"], false, []],
   ])("%j, tools taken: %j → %j", (asked, takesTools, added) => {
     expect(modesToAdd(asked, takesTools)).toEqual(added);
   });

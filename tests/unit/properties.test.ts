@@ -39,7 +39,7 @@ function rollBack({ recording, graph, earlier }: CutRunCase): Stopped {
   const cut = gatherCut({ ...asked, action: "rollback" }, run, left, fold(parts));
   const turn = turnOf(left, earlier, run.kwargs?.input, cut);
   const thread = new ThreadSimulator(graph, { values: { messages: earlier }, tasks: [] });
-  const planned = carryOut(thread, cut, (head) => nextTurnWrite(head, cut, turn));
+  const planned = carryOut(thread, cut, (head) => nextTurnWrite(head, cut, earlier, turn));
   return { ...planned, thread, messages: messagesIn(planned.state.values, "messages") };
 }
 

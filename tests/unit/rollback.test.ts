@@ -12,7 +12,7 @@ describe("a rollback", () => {
     const cut = gatherCut({ ...asked, runId: run.run_id, action: "rollback", ...wish }, run, state, fold(parts));
     const thread = new ThreadSimulator(graph, { values: {}, tasks: [] });
     const turn = turnOf(state, [], run.kwargs?.input, cut);
-    return carryOut(thread, cut, (head) => nextTurnWrite(head, cut, turn));
+    return carryOut(thread, cut, (head) => nextTurnWrite(head, cut, [], turn));
   };
 
   it.each<[string, Graph, string[]]>([
