@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { isLosslessNumber, parse, stringify } from "lossless-json";
 import rawBody from "raw-body";
 import { isObject } from "./core/message.ts";
 import { ProxyError } from "./errors.ts";
@@ -15,13 +16,19 @@ export async function readText(request: IncomingMessage, limit: number): Promise
   }
 }
 
-/** The text as a JSON object, or undefined if it is anything else. */
+/**
+ * The text as a JSON object, or undefined if it is anything else. Numbers keep
+ * their digits: `1.0` is no `1` to a Python graph, and a long id no double.
+ */
 export function asObject(text: string): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : undefined;
+    const value = parse(text, undefined, { onDuplicateKey: ({ newValue }) => newValue });
+    return isObject(value) && !isLosslessNumber(value) ? value : undefined;
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
 }
+
+/** The JSON text of what `asObject` read, number for number. */
+export const asText = (body: Record<string, unknown>): string => stringify(body) ?? "";

@@ -1,6 +1,6 @@
 import type { Middleware } from "koa";
 import type { PassOn } from "../pass-on.ts";
-import { asObject, readText } from "../read-body.ts";
+import { asObject, asText, readText } from "../read-body.ts";
 import type { Services } from "../services.ts";
 import { stoppable } from "../sse/modes.ts";
 import { beforeRun } from "../stop/before-run.ts";
@@ -24,7 +24,7 @@ export function runsCreate(services: Services, passOn: PassOn): Middleware {
       if (body && asked && asked.on_disconnect === undefined) delete body.on_disconnect;
       let runId: string | undefined;
       const answered = await passOn(ctx, {
-        body: body ? JSON.stringify(body) : text,
+        body: body ? asText(body) : text,
         onHeaders(headers) {
           runId = /\/runs\/([^/?]+)/.exec(String(headers["content-location"] ?? ""))?.[1];
           created(runId);

@@ -1,5 +1,5 @@
 import type { Middleware } from "koa";
-import { asObject, readText } from "../read-body.ts";
+import { asObject, asText, readText } from "../read-body.ts";
 import type { Services } from "../services.ts";
 import { askedModes, isAddition, type RunBody, stoppable } from "../sse/modes.ts";
 import { beforeRun, type NewRun } from "../stop/before-run.ts";
@@ -19,7 +19,7 @@ export function runsStream(services: Services): Middleware {
       const { body, added } = asked ? stoppable(asked, takesTools) : { body: undefined, added: [] };
       await streamToClient(services, ctx, {
         threadId,
-        body: body ? JSON.stringify(body) : text,
+        body: body ? asText(body) : text,
         keep: ({ event }) => !isAddition(event, added),
         wantsValues: askedModes(asked ?? {}).includes("values"),
         hangUpStops: asked?.on_disconnect === "cancel",

@@ -43,11 +43,15 @@ export function stoppable(body: RunBody, takesTools: boolean): { body: RunBody; 
       ...body,
       ...carry(body, added),
       stream_mode: [...asked, ...added],
-      stream_resumable: true,
-      on_disconnect: "continue",
+      // What the server would refuse, it is left to refuse.
+      stream_resumable: orAsGiven(body.stream_resumable, [true, false], true),
+      on_disconnect: orAsGiven(body.on_disconnect, ["cancel", "continue"], "continue"),
     },
   };
 }
+
+const orAsGiven = (given: unknown, valid: unknown[], wanted: unknown) =>
+  given == null || valid.includes(given) ? wanted : given;
 
 /** Python refuses `configurable` beside a `context`; then the context carries it. */
 function carry({ config, context }: RunBody, added: string[]): Pick<RunBody, "config" | "context"> {

@@ -87,10 +87,10 @@ export async function hasOtherActiveRun(
 
 /** The thread's runs that are queued or running, oldest first (servers list them in different orders). */
 export async function activeRuns({ runs }: { runs: Pick<Client["runs"], "list"> }, threadId: string) {
-  const lists = await Promise.all(
-    (["running", "pending"] as const).map((status) => runs.list(threadId, { status, limit: 100 })),
-  );
-  const found = new Map(lists.flat().map((run) => [run.run_id, run]));
+  // One after the other: a run that is just picked up would be in neither of two lists made at once.
+  const pending = await runs.list(threadId, { status: "pending", limit: 100 });
+  const running = await runs.list(threadId, { status: "running", limit: 100 });
+  const found = new Map([...pending, ...running].map((run) => [run.run_id, run]));
   return [...found.values()]
     .filter(({ status }) => status === "running" || status === "pending")
     .sort((a, b) => Date.parse(a.created_at) - Date.parse(b.created_at) || a.run_id.localeCompare(b.run_id));

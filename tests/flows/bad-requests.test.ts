@@ -64,6 +64,7 @@ describe("a run that makes no sense", () => {
     ['{"assistant_id":5}', 400],
     ["{nonsense", 400],
     ['{"assistant_id":"no_such_graph","input":{}}', 404],
+    ['{"assistant_id":"agent","input":{},"on_disconnect":"explode"}', 400],
   ])("%s gets the server's own answer", async (body, status) => {
     const { threadId, before } = await threadWithTurn();
     const answer = await post(`/threads/${threadId}/runs/stream`, body);
