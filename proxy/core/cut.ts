@@ -89,7 +89,7 @@ export function gatherCut(stop: Stop, run: CutRun, state: State, transcript: Tra
     resumed: isObject(run.kwargs?.command) && "resume" in run.kwargs.command,
     toolEvents: Array.isArray(run.kwargs?.stream_mode) && run.kwargs.stream_mode.includes("tools"),
     inTools: endsInOpenCalls(messages),
-    missingInput: missingInput(stop, messagesKey, run, state, transcript),
+    missingInput: missingInput(stop, messagesKey, run, state),
   };
 }
 
@@ -107,9 +107,10 @@ function endsInOpenCalls(messages: Message[]): boolean {
 }
 
 /** A run that was queued, or cut before its first checkpoint, has left no trace of what the user said. */
-function missingInput(stop: Stop, key: string | undefined, run: CutRun, state: State, transcript: Transcript) {
+function missingInput(stop: Stop, key: string | undefined, run: CutRun, state: State) {
   const input = run.kwargs?.input;
-  if (transcript.begun || !isObject(input) || state.metadata?.run_id === stop.runId) return undefined;
+  if (!isObject(input) || state.metadata?.run_id === stop.runId) return undefined;
+  // What was streamed is no proof: a run has shown its input and been cut before it was stored.
   const headIsNewer = state.created_at && Date.parse(state.created_at) >= Date.parse(run.created_at);
   if (headIsNewer && run.status !== "pending") return undefined;
   const messages = inputMessages(input, key, stop.runId);

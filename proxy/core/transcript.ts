@@ -35,8 +35,6 @@ export interface CallTrace {
 export interface Transcript {
   /** The stream began with the run's `metadata`: its head is not missing. */
   whole: boolean;
-  /** The graph had begun: something of it was streamed. */
-  begun: boolean;
   /** AI messages in the order of their first token. */
   replies: Streamed[];
   /** Tool calls by id. */
@@ -57,12 +55,11 @@ interface Draft {
  * Folds the parts of one run's stream, from its start, into its transcript.
  *
  * Understands `messages` tuples, `messages/partial|complete|metadata`, `tools`
- * `metadata`, and the `messages` of v2-protocol runs; every other mode only tells that the graph had begun.
+ * `metadata`, and the `messages` of v2-protocol runs.
  */
 export class TranscriptFold {
   #first = true;
   #whole = false;
-  #begun = false;
   #order: string[] = [];
   #drafts = new Map<string, Draft>();
   #metadata = new Map<string, Record<string, unknown>>();
@@ -74,8 +71,6 @@ export class TranscriptFold {
     const [event = "", ...segments] = part.event.split("|");
     if (this.#first) this.#whole = event === "metadata";
     this.#first = false;
-    if (event === "metadata" || event === "error" || event === "end") return;
-    this.#begun = true;
     if (event === "messages" && isObject(part.data)) this.#protocol(part.data, segments);
     else if (event === "messages") this.#tuple(part.data);
     else if (event === "messages/partial" || event === "messages/complete")
@@ -98,7 +93,7 @@ export class TranscriptFold {
       const origin = originOf(draft.metadata ?? this.#metadata.get(id));
       return [{ message, origin, complete: isComplete(message, draft) }];
     });
-    return { whole: this.#whole, begun: this.#begun, replies, calls };
+    return { whole: this.#whole, replies, calls };
   }
 
   #tuple(data: unknown): void {

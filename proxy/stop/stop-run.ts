@@ -22,7 +22,7 @@ export interface StopResult extends Report {
   values: unknown;
 }
 
-const nothingStreamed: Transcript = { whole: true, begun: false, replies: [], calls: new Map() };
+const nothingStreamed: Transcript = { whole: true, replies: [], calls: new Map() };
 
 /**
  * Stops one run and brings its thread to where the conversation can go on:

@@ -51,7 +51,7 @@ describe("what a recorded run showed", () => {
   ])("%s", (name, replies, calls) => {
     const { parts, state } = recording(name);
     const transcript = fold(parts);
-    expect(transcript).toMatchObject({ whole: true, begun: true });
+    expect(transcript).toMatchObject({ whole: true });
     expect(said(transcript)).toEqual(replies);
     expect(known(transcript)).toEqual(calls);
     const tasks = state.tasks.map(({ id }) => id);
@@ -100,11 +100,6 @@ describe("the head of a stream", () => {
     expect(fold([tuple({ content: "the rest" })]).whole).toBe(false);
     expect(fold([metadata, tuple({ content: "all" })]).whole).toBe(true);
     expect(fold([]).whole).toBe(false);
-  });
-
-  it("metadata, errors and the end don't tell that the graph had begun", () => {
-    expect(fold([metadata, { event: "error", data: {} }, { event: "end", data: null }]).begun).toBe(false);
-    expect(fold([metadata, { event: "values", data: {} }]).begun).toBe(true);
   });
 });
 
