@@ -1,5 +1,6 @@
 import type { Client } from "@langchain/langgraph-sdk";
-import { type Transcript, TranscriptFold } from "../core/transcript.ts";
+import type { Transcript } from "../core/transcript.ts";
+import { TranscriptFold } from "../core/transcript-fold.ts";
 
 /** How long the replay of a run that has ended may take, in milliseconds. */
 const patience = 20_000;

@@ -34,23 +34,7 @@ export async function startDevServer(graphs: Record<string, string>, env: Record
   const port = await freePort();
   const cli = join(root, "node_modules/@langchain/langgraph-cli/dist/cli/cli.mjs");
   const args = ["dev", "--no-browser", "--no-reload", "--host", "127.0.0.1", "--port", String(port), "--config"];
-  const server = await startServer(
-    spawn(process.execPath, [cli, ...args, join(directory, "langgraph.json")], {
-      cwd: directory,
-      env: { ...process.env, ...offline, ...env },
-      detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
-    }),
-    `http://127.0.0.1:${port}`,
-    "/info",
-  );
-  return {
-    ...server,
-    async close() {
-      await server.close();
-      rmSync(directory, { recursive: true, force: true });
-    },
-  };
+  return await startIn(directory, port, process.execPath, [cli, ...args, join(directory, "langgraph.json")], env);
 }
 
 /** The Python dev server with the graphs of tests/fixtures/python, from a virtual environment's `langgraph`. */
@@ -61,16 +45,25 @@ export async function startPythonServer(langgraph: string, env: Record<string, s
   }
   const port = await freePort();
   const args = ["dev", "--no-browser", "--no-reload", "--n-jobs-per-worker", "10", "--host", "127.0.0.1", "--port"];
-  const server = await startServer(
-    spawn(langgraph, [...args, String(port)], {
-      cwd: directory,
-      env: { ...process.env, ...offline, ...env, PATH: `${dirname(langgraph)}:${process.env.PATH}` },
-      detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
-    }),
-    `http://127.0.0.1:${port}`,
-    "/info",
-  );
+  const path = `${dirname(langgraph)}:${process.env.PATH}`;
+  return await startIn(directory, port, langgraph, [...args, String(port)], { ...env, PATH: path });
+}
+
+/** Starts a server in a directory of its own, which goes with it. */
+async function startIn(
+  directory: string,
+  port: number,
+  command: string,
+  args: string[],
+  env: Record<string, string>,
+): Promise<Server> {
+  const child = spawn(command, args, {
+    cwd: directory,
+    env: { ...process.env, ...offline, ...env },
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const server = await startServer(child, `http://127.0.0.1:${port}`, "/info");
   return {
     ...server,
     async close() {

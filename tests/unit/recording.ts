@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { CutRun, State } from "../../proxy/core/cut.ts";
-import { type StreamPart, type Transcript, TranscriptFold } from "../../proxy/core/transcript.ts";
+import type { StreamPart, Transcript } from "../../proxy/core/transcript.ts";
+import { TranscriptFold } from "../../proxy/core/transcript-fold.ts";
 
 /** A run that was cancelled on a real server: as it was read afterwards, with its replay. */
 export interface Recording {
