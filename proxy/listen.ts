@@ -15,6 +15,8 @@ export async function listen(app: App, host: string, port: number): Promise<List
   const server = createServer(app.koa.callback());
   // Streams last as long as their runs.
   server.requestTimeout = 0;
+  // Longer than load balancers keep theirs, or they would send a request into a connection that is just being closed.
+  server.keepAliveTimeout = 75_000;
   server.on("upgrade", (request, socket, head) => {
     app.upgrade(request, socket, head).catch(() => socket.destroy());
   });
