@@ -20,7 +20,7 @@ export function runsCreate(services: Services, passOn: PassOn): Middleware {
       const asked = asObject(text);
       if (asked) await beforeRun(services, clientFor(ctx.headers, services.upstream), threadId, asked);
       const takesTools = (await services.server.kind()) === "js";
-      const body = asked ? { ...asked, ...stoppable(asked, takesTools).body } : undefined;
+      const body = asked ? stoppable(asked, takesTools).body : undefined;
       if (body && asked && asked.on_disconnect === undefined) delete body.on_disconnect;
       let runId: string | undefined;
       const answered = await passOn(ctx, {

@@ -107,7 +107,7 @@ async function nothingRuns(services: Services, client: Client, threadId: string)
   return combine(threadId, [latest], [result]);
 }
 
-function combine(threadId: string, runs: Run[], results: StopResult[]): StopAnswer {
+function combine(threadId: string, runs: Pick<Run, "run_id">[], results: StopResult[]): StopAnswer {
   const outcomes = results.map(({ outcome }) => outcome);
   const input = results.find((result) => "input" in result)?.input;
   return {

@@ -2,6 +2,7 @@ import type { Client, Run } from "@langchain/langgraph-sdk";
 import { type Cut, gatherCut, type State, type Stop } from "../core/cut.ts";
 import { itemsIn, messagesIn } from "../core/message.ts";
 import { nextTurnWrite, nextWrite } from "../core/plan.ts";
+import { cutReplies } from "../core/replies.ts";
 import { type Report, reportOn } from "../core/report.ts";
 import type { Transcript } from "../core/transcript.ts";
 import { turnOf } from "../core/turn.ts";
@@ -121,7 +122,6 @@ async function rollBack(client: Client, threadId: string, run: Run, state: State
 
 /** Nothing is written; what would have been kept is handed back. */
 function superseded(state: State, cut: Cut): StopResult {
-  const messages = nextWrite({ ...state, tasks: cut.tasks.filter((task) => task.result == null) }, cut);
-  const kept = messagesIn(messages?.values, cut.messagesKey);
+  const kept = cutReplies(messagesIn(state.values, cut.messagesKey), cut).map(({ reply }) => reply);
   return { outcome: "superseded", kept, tool_calls: [], values: state.values };
 }

@@ -7,7 +7,7 @@ import type { Threads } from "./threads.ts";
 
 /** The last stop that this replica carried out on a thread. */
 export interface Remembered {
-  run: Run;
+  run: Pick<Run, "run_id" | "created_at">;
   result: StopResult;
 }
 
@@ -81,9 +81,10 @@ export class Stops {
     return this.#last.get(threadId);
   }
 
-  #remember(threadId: string, { run, result }: Remembered): void {
+  /** Without the run's input and the thread's values, which may be large. */
+  #remember(threadId: string, { run: { run_id, created_at }, result }: Remembered): void {
     this.#last.delete(threadId);
-    this.#last.set(threadId, { run, result: { ...result, values: undefined } });
+    this.#last.set(threadId, { run: { run_id, created_at }, result: { ...result, values: undefined } });
     const [oldest] = this.#last.keys();
     if (this.#last.size > mostRemembered && oldest) this.#last.delete(oldest);
   }

@@ -75,6 +75,7 @@ describe("reads of a thread", () => {
     threads.hungUp("t");
     const happened = watch({ read: threads.quiet("t") });
     const { over } = stopping();
+    // The moment after a hang-up is a stretch of time, and it has to be over here.
     await new Promise((later) => setTimeout(later, 200));
     expect(happened).toEqual([]);
     over.open();
