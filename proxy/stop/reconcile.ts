@@ -75,6 +75,18 @@ export async function hasNewerRun(
   );
 }
 
+/** Whether a later run has had its turn while this one was wound down: its words stand where ours would have to. */
+export async function hadLaterTurn(
+  { runs }: { runs: Pick<Client["runs"], "list"> },
+  threadId: string,
+  run: Run,
+): Promise<boolean> {
+  const others = await runs.list(threadId, { limit: 1000, select: ["run_id", "status", "created_at"] });
+  return others.some(
+    ({ created_at, status }) => status !== "interrupted" && Date.parse(created_at) > Date.parse(run.created_at),
+  );
+}
+
 /** Whether another run is active on the thread. */
 export async function hasOtherActiveRun(
   { runs }: { runs: Pick<Client["runs"], "list"> },

@@ -7,7 +7,7 @@ import { type Report, reportOn } from "../core/report.ts";
 import type { Transcript } from "../core/transcript.ts";
 import { turnOf } from "../core/turn.ts";
 import { statusOf } from "../upstream.ts";
-import { hasNewerRun, hasOtherActiveRun, readState, reconcile } from "./reconcile.ts";
+import { hadLaterTurn, hasNewerRun, hasOtherActiveRun, readState, reconcile } from "./reconcile.ts";
 import { replay } from "./replay.ts";
 import { isTerminal, settle } from "./settle.ts";
 
@@ -66,7 +66,8 @@ async function afterwards(
   const transcript = isResumable(run) ? await replay(client, threadId, stop.runId) : nothingStreamed;
   const state = await readState(client, threadId);
   const cut = gatherCut(stop, { ...run, status: before }, state, transcript);
-  if (await hasOtherActiveRun(client, threadId, stop.runId)) return superseded(state, cut);
+  const late = (await hasOtherActiveRun(client, threadId, stop.runId)) || (await hadLaterTurn(client, threadId, run));
+  if (late) return superseded(state, cut);
   return stop.action === "rollback"
     ? await rollBack(client, threadId, run, state, cut)
     : await keepTurn(client, threadId, cut);

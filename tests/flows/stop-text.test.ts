@@ -180,6 +180,21 @@ describe("the stop comes twice, or early", () => {
     await live.ended;
   });
 
+  it("writes nothing behind a run that waits in the queue, but hands back what was said (case 9)", async () => {
+    const { threadId, live, runId } = await inMidText("stop me before the queue");
+    flow.model.script("from the queue", { text: ["My turn."] });
+    const queued = send(flow.client, threadId, "from the queue", { multitaskStrategy: "enqueue" });
+    await queued.runId;
+    const { body } = await stop(flow.proxy.url, threadId, { run_id: runId });
+    expect(body).toMatchObject({ outcome: "superseded", kept: [{ type: "ai", content: "Once upon a time 🐉 there" }] });
+    await Promise.all([live.ended, queued.ended]);
+    expect(outline(await conversation(flow.client, threadId))).toEqual([
+      "human: stop me before the queue",
+      "human: from the queue",
+      "ai: My turn.",
+    ]);
+  });
+
   it("a late stop does not touch the next run (case 4)", async () => {
     const { threadId, live, runId } = await inMidText("stop me, then ask again");
     await stop(flow.proxy.url, threadId);
