@@ -1,14 +1,5 @@
-import {
-  conversationKey,
-  type Item,
-  isAI,
-  isObject,
-  isTool,
-  itemsIn,
-  type Message,
-  messagesIn,
-  typeOf,
-} from "./message.ts";
+import { answersIn, openCallsOf } from "./answers.ts";
+import { conversationKey, type Item, isObject, isTool, itemsIn, type Message, messagesIn, typeOf } from "./message.ts";
 import { stableId } from "./stable-id.ts";
 import type { Transcript } from "./transcript.ts";
 
@@ -56,8 +47,8 @@ export interface Cut extends Stop {
   tasks: Task[];
   /** The conversation as the run left it. */
   before: Item[];
-  /** Ids of the tool calls that had no answer in the conversation. */
-  openCalls: string[];
+  /** The tool calls that had no answer in the conversation, as `callKey`s. */
+  open: string[];
   /** The run had gone on from a pause, whose marks the state still bears. */
   resumed: boolean;
   /** The run's stream tells of tools that start. */
@@ -76,6 +67,9 @@ export interface CutRun {
   kwargs?: { input?: unknown; command?: unknown; stream_mode?: unknown } | null;
 }
 
+/** Names a call within a conversation; its own id may come again in another reply. */
+export const callKey = (reply: Message, callId: string): string => `${reply.id ?? ""} ${callId}`;
+
 export function gatherCut(stop: Stop, run: CutRun, state: State, transcript: Transcript): Cut {
   const messagesKey = conversationKey(state.values, run.kwargs?.input, stop.preferredKey);
   const messages = messagesIn(state.values, messagesKey);
@@ -85,7 +79,7 @@ export function gatherCut(stop: Stop, run: CutRun, state: State, transcript: Tra
     before: itemsIn(state.values, messagesKey),
     transcript,
     tasks: (state.tasks ?? []).filter((task) => task.result == null),
-    openCalls: messages.flatMap((message, at) => openCallsOf(message, messages.slice(at + 1))),
+    open: answersIn(messages).flatMap((answered) => openCallsOf(answered).map((id) => callKey(answered.reply, id))),
     resumed: isObject(run.kwargs?.command) && "resume" in run.kwargs.command,
     toolEvents: Array.isArray(run.kwargs?.stream_mode) && run.kwargs.stream_mode.includes("tools"),
     inTools: endsInOpenCalls(messages),
@@ -93,17 +87,9 @@ export function gatherCut(stop: Stop, run: CutRun, state: State, transcript: Tra
   };
 }
 
-/** Ids of the message's calls that none of the messages after it answers. */
-export function openCallsOf(message: Message, after: Message[]): string[] {
-  if (!isAI(message)) return [];
-  const answered = new Set(after.filter(isTool).map((answer) => answer.tool_call_id));
-  return (message.tool_calls ?? []).flatMap(({ id }) => (id && !answered.has(id) ? [id] : []));
-}
-
 function endsInOpenCalls(messages: Message[]): boolean {
-  const at = messages.findLastIndex((message) => !isTool(message));
-  const last = messages[at];
-  return last !== undefined && openCallsOf(last, messages.slice(at + 1)).length > 0;
+  const last = messages.findLast((message) => !isTool(message));
+  return answersIn(messages).some((answered) => answered.reply === last && openCallsOf(answered).length > 0);
 }
 
 /** A run that was queued, or cut before its first checkpoint, has left no trace of what the user said. */

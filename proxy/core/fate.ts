@@ -27,9 +27,9 @@ export function fateOf({ trace, unheard, startsAreKnown }: CallEvidence): Fate {
 }
 
 /** The one answer to a call: its real result, or an error that says what happened. */
-export function answerTo(call: ToolCall, evidence: CallEvidence, runId: string): Message {
+export function answerTo(call: ToolCall, reply: Message, evidence: CallEvidence, runId: string): Message {
   const fate = fateOf(evidence);
-  const id = stableId(runId, "answer", call.id ?? "");
+  const id = stableId(runId, "answer", reply.id ?? "", call.id ?? "");
   if (fate === "finished" && evidence.trace?.result) {
     const result = evidence.trace.result;
     return {

@@ -1,9 +1,11 @@
+import { answersIn, isUnsettled } from "./answers.ts";
 import type { Cut, State } from "./cut.ts";
-import { openCallsOf } from "./cut.ts";
+import { callKey } from "./cut.ts";
 import { answerTo } from "./fate.ts";
-import { type Item, isAI, isMessage, isTool, itemsIn, type Message, messagesIn } from "./message.ts";
+import { type Item, isAI, isMessage, itemsIn, type Message, messagesIn, type ToolCall } from "./message.ts";
 import { conversationReplies, cutReplies } from "./replies.ts";
 import { stableId } from "./stable-id.ts";
+import type { Transcript } from "./transcript.ts";
 
 /** One `POST /threads/:t/state`. `values: null` as `__end__` lets the pending step go without running it. */
 export interface Write {
@@ -74,7 +76,7 @@ const hasAll = (messages: Message[], wanted: Message[]) =>
 function missingMessages(messages: Message[], cut: Cut): Message[] {
   const replies = cutReplies(messages, cut).flatMap(({ reply, unheard }): Message[] => {
     const calls = reply.tool_calls ?? [];
-    return [reply, ...calls.map((call) => answer(call.id ?? "", reply, unheard, cut))];
+    return [reply, ...calls.map((call) => answer(call, reply, cut.transcript.calls, unheard, cut))];
   });
   const from = firstUnsettled(messages, cut);
   if (from === -1) return replies;
@@ -84,31 +86,33 @@ function missingMessages(messages: Message[], cut: Cut): Message[] {
   return [...rewrite(existing, settled, cut), ...replies];
 }
 
-/** Where the first reply stands that has an open call, or answers that we gave out of order; -1 if none does. */
+/** Where the first reply stands that has an open call, answers that we gave out of order, or an answer that comes twice; -1 if none does. */
 function firstUnsettled(messages: Message[], cut: Cut): number {
-  return messages.findIndex((message, at) => {
-    const calls = isAI(message) ? (message.tool_calls ?? []) : [];
-    const after = messages.slice(at + 1);
-    if (openCallsOf(message, after).length > 0) return true;
-    const ours = calls.some(({ id }) => cut.openCalls.includes(id ?? ""));
+  const unsettled = answersIn(messages).find((answered) => {
+    if (isUnsettled(answered)) return true;
+    const calls = answered.reply.tool_calls ?? [];
+    const after = messages.slice(messages.indexOf(answered.reply) + 1);
+    const ours = calls.some(({ id }) => cut.open.includes(callKey(answered.reply, id ?? "")));
     return ours && calls.some(({ id }, call) => after[call]?.tool_call_id !== id);
   });
+  return unsettled ? messages.indexOf(unsettled.reply) : -1;
 }
 
 /** The same messages with every call answered once, right after its reply, in call order. */
 function settle(messages: Message[], cut: Cut): Message[] {
-  const answers = new Map(
-    messages
-      .filter(isTool)
-      .reverse()
-      .map((message) => [message.tool_call_id, message]),
-  );
-  const called = new Set(messages.filter(isAI).flatMap((reply) => (reply.tool_calls ?? []).map(({ id }) => id)));
+  const replies = new Map(answersIn(messages).map(({ reply, answers }) => [reply, answers]));
+  const answers = new Set([...replies.values()].flat());
+  // What the stream told is of the run's own calls; an id may have been used before.
+  const callers = new Map([...replies.keys()].flatMap((reply) => reply.tool_calls?.map(({ id }) => [id, reply]) ?? []));
   return messages.flatMap((message): Message[] => {
-    if (isTool(message) && called.has(message.tool_call_id)) return [];
-    if (!isAI(message)) return [message];
-    const calls = message.tool_calls ?? [];
-    return [message, ...calls.map(({ id }) => answers.get(id ?? "") ?? answer(id ?? "", message, false, cut))];
+    if (answers.has(message)) return [];
+    const given = replies.get(message);
+    if (!given) return [message];
+    const calls = (message.tool_calls ?? []).map((call) => {
+      const told: Transcript["calls"] = callers.get(call.id) === message ? cut.transcript.calls : new Map();
+      return given.find((one) => one.tool_call_id === call.id) ?? answer(call, message, told, false, cut);
+    });
+    return [message, ...calls];
   });
 }
 
@@ -124,16 +128,14 @@ function rewrite(existing: Message[], settled: Message[], cut: Cut): Message[] {
   return [...removals, ...anew];
 }
 
-function answer(callId: string, reply: Message, unheard: boolean, cut: Cut): Message {
-  const calls = reply.tool_calls ?? [];
-  const call = calls.find(({ id }) => id === callId) ?? { id: callId, name: "", args: {} };
-  const { calls: traces } = cut.transcript;
-  const startsAreKnown = calls.some(({ id }) => traces.get(id ?? "")?.fromEvents);
-  return answerTo(call, { trace: traces.get(callId), unheard, startsAreKnown }, cut.runId);
+/** The answer to a call of the reply, by what the stream told of its calls. */
+function answer(call: ToolCall, reply: Message, told: Transcript["calls"], unheard: boolean, { runId }: Cut): Message {
+  const startsAreKnown = (reply.tool_calls ?? []).some(({ id }) => told.get(id ?? "")?.fromEvents);
+  return answerTo(call, reply, { trace: told.get(call.id ?? ""), unheard, startsAreKnown }, runId);
 }
 
-/** The node that was cut: its outgoing edges are those that the write should follow. */
-function cutNode(cut: Cut): string | undefined {
+/** The node that was cut: its outgoing edges are those that the write should follow. Where nothing tells, the start's. */
+function cutNode(cut: Cut): string {
   const spoke = conversationReplies(cut).at(-1)?.origin.path[0];
-  return spoke ?? cut.tasks[0]?.name ?? cut.transcript.replies.at(-1)?.origin.path[0];
+  return spoke ?? cut.tasks[0]?.name ?? cut.transcript.replies.at(-1)?.origin.path[0] ?? "__start__";
 }

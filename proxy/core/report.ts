@@ -1,6 +1,7 @@
-import type { Cut, State } from "./cut.ts";
+import { answersIn } from "./answers.ts";
+import { type Cut, callKey, type State } from "./cut.ts";
 import type { Fate } from "./fate.ts";
-import { isAI, isObject, isTool, type Message, messagesIn } from "./message.ts";
+import { isAI, isObject, type Message, messagesIn } from "./message.ts";
 
 /** What a stop answers about the conversation. */
 export interface Report {
@@ -13,7 +14,6 @@ export interface Report {
 /** Reads off the thread what the stop of this run did to it, so that a second asking gets the first one's answer. */
 export function reportOn(state: State, cut: Cut): Report {
   const messages = messagesIn(state.values, cut.messagesKey);
-  const answers = new Map(messages.filter(isTool).map((message) => [message.tool_call_id, message]));
   const tasks = new Set(cut.tasks.map(({ id }) => id));
   const unmarked = new Set(
     cut.transcript.replies
@@ -24,15 +24,13 @@ export function reportOn(state: State, cut: Cut): Report {
     kept: messages.filter(
       (message) => isAI(message) && (stopOn(message, cut) !== undefined || unmarked.has(message.id)),
     ),
-    tool_calls: messages.filter(isAI).flatMap((reply) => {
+    tool_calls: answersIn(messages).flatMap(({ reply, answers }) => {
       const calls = reply.tool_calls ?? [];
-      const touched = calls.some(({ id }) => {
-        const answer = answers.get(id ?? "");
-        return cut.openCalls.includes(id ?? "") || (answer && stopOn(answer, cut) !== undefined);
-      });
+      const touched =
+        calls.some(({ id }) => cut.open.includes(callKey(reply, id ?? ""))) || answers.some((one) => stopOn(one, cut));
       if (!touched) return [];
       return calls.flatMap(({ id, name }) => {
-        const answer = answers.get(id ?? "");
+        const answer = answers.find((one) => one.tool_call_id === id);
         // A call that still waits for an approval has no fate yet.
         return answer ? [{ id: id ?? "", name, fate: (stopOn(answer, cut)?.fate ?? "finished") as Fate }] : [];
       });

@@ -26,6 +26,7 @@ export class TranscriptFold {
   #drafts = new Map<string, Draft>();
   #metadata = new Map<string, Record<string, unknown>>();
   #calls = new Map<string, CallTrace>();
+  #callers = new Map<string, string>();
   #speaking = new Map<string, ProtocolMessage>();
   #events?: TranscriptFold;
 
@@ -137,7 +138,18 @@ export class TranscriptFold {
     if (id) this.#calls.set(id, { fromEvents: this.#calls.get(id)?.fromEvents ?? false, result: message });
   }
 
+  /** A reply has called; what was told of another call under the same id is not this one's. */
+  #called(messageId: string, calls: { id?: string | null }[] = []): void {
+    for (const { id } of calls) {
+      if (!id || this.#callers.get(id) === messageId) continue;
+      if (this.#callers.has(id)) this.#calls.delete(id);
+      this.#callers.set(id, messageId);
+    }
+  }
+
   #put(id: string, draft: Draft): void {
+    this.#called(id, draft.message.tool_call_chunks);
+    this.#called(id, draft.message.tool_calls);
     if (!this.#drafts.has(id)) this.#order.push(id);
     this.#drafts.set(id, draft);
   }

@@ -13,6 +13,12 @@ export interface RunBody {
 /** Where a run carries which modes the proxy added: keys like this are shown by `GET` of the run and hardly anywhere else. */
 const carrier = "__fermata_added";
 
+/** What stands there: the run's modes, too, since a later run that the proxy didn't create may inherit it. */
+interface Carried {
+  modes: string[];
+  added: string[];
+}
+
 /**
  * The modes a run lacks for a transcript; `tools` only where the server takes it.
  *
@@ -41,7 +47,7 @@ export function stoppable(body: RunBody, takesTools: boolean): { body: RunBody; 
     added,
     body: {
       ...body,
-      ...carry(body, added),
+      ...carry(body, { modes: [...asked, ...added], added }),
       stream_mode: [...asked, ...added],
       // What the server would refuse, it is left to refuse.
       stream_resumable: orAsGiven(body.stream_resumable, [true, false], true),
@@ -54,11 +60,11 @@ const orAsGiven = (given: unknown, valid: unknown[], wanted: unknown) =>
   given == null || valid.includes(given) ? wanted : given;
 
 /** Python refuses `configurable` beside a `context`; then the context carries it. */
-function carry({ config, context }: RunBody, added: string[]): Pick<RunBody, "config" | "context"> {
-  if (isObject(context)) return { context: { ...context, [carrier]: added } };
+function carry({ config, context }: RunBody, carried: Carried): Pick<RunBody, "config" | "context"> {
+  if (isObject(context)) return { context: { ...context, [carrier]: carried } };
   if (config != null && !isObject(config)) return {};
   const configurable = isObject(config) && isObject(config.configurable) ? config.configurable : {};
-  return { config: { ...(config ?? {}), configurable: { ...configurable, [carrier]: added } } };
+  return { config: { ...(config ?? {}), configurable: { ...configurable, [carrier]: carried } } };
 }
 
 /** The modes that the proxy added to this run, as `GET` of the run tells. */
@@ -66,10 +72,19 @@ export function addedModes(run: unknown): string[] {
   const kwargs = isObject(run) && isObject(run.kwargs) ? run.kwargs : {};
   const config = isObject(kwargs.config) ? kwargs.config : {};
   const places = [kwargs.context, config.configurable, config.context];
-  const found = places.map((place) => (isObject(place) ? place[carrier] : undefined)).find(Array.isArray);
-  const streamed = askedModes({ stream_mode: kwargs.stream_mode });
-  return (found ?? []).filter((mode): mode is string => typeof mode === "string" && streamed.includes(mode));
+  const found = places.map((place) => (isObject(place) ? place[carrier] : undefined)).find(isCarried);
+  const isItsOwn = found && isSame(found.modes, askedModes({ stream_mode: kwargs.stream_mode }));
+  return isItsOwn ? found.added : [];
 }
+
+const isCarried = (value: unknown): value is Carried =>
+  isObject(value) && isStrings(value.modes) && isStrings(value.added);
+
+const isStrings = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((item) => typeof item === "string");
+
+const isSame = (some: string[], others: string[]) =>
+  JSON.stringify([...some].sort()) === JSON.stringify([...others].sort());
 
 /** Whether a frame is there only because of a mode that was added. */
 export function isAddition(event: string | undefined, added: string[]): boolean {

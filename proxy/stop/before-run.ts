@@ -1,5 +1,6 @@
 import type { Client, Run } from "@langchain/langgraph-sdk";
-import { type Action, openCallsOf, type Reason } from "../core/cut.ts";
+import { answersIn, isUnsettled } from "../core/answers.ts";
+import type { Action, Reason } from "../core/cut.ts";
 import { isAI, isObject, messagesIn } from "../core/message.ts";
 import { statusOf } from "../upstream.ts";
 import type { Readers } from "./readers.ts";
@@ -98,7 +99,7 @@ async function healAfter(client: Client, stops: Stops, threadId: string, { run_i
 function isWhole(state: Awaited<ReturnType<typeof readState>>, runId: string, key: string): boolean {
   if (state.next.length > 0) return false;
   const messages = messagesIn(state.values, key);
-  if (messages.some((message, at) => openCallsOf(message, messages.slice(at + 1)).length > 0)) return false;
+  if (answersIn(messages).some(isUnsettled)) return false;
   const bySomeone = state.metadata?.source === "update";
   const byUs = messages.some(
     ({ response_metadata }) => isObject(response_metadata?.stopped) && response_metadata.stopped.run_id === runId,

@@ -120,6 +120,8 @@ describe("a join reads back what was added", () => {
     const { config } = stoppable({}, true).body;
     expect(addedModes({ kwargs: { config, stream_mode: ["values"] } })).toEqual([]);
     expect(addedModes({ kwargs: { config } })).toEqual([]);
+    // Its own tuples are not the ones that were added then.
+    expect(addedModes({ kwargs: { config, stream_mode: ["values", "messages-tuple"] } })).toEqual([]);
   });
 
   it("a run made stoppable over a carrier that it inherited says its own", () => {

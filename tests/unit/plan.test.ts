@@ -164,6 +164,34 @@ describe("a run that was cut", () => {
   });
 });
 
+describe("a call whose id was used in an earlier turn", () => {
+  const earlier = [human, reply("a1", "I ask.", "c1"), result("c1"), reply("a2", "Done.")];
+  const again = [...earlier, { ...human, id: "h2" }, reply("a3", "Again.", "c1")];
+
+  it("gets an answer of its own, the earlier one stays where it is (case 14)", () => {
+    const planned = stop(graphs.react, made({ messages: again, tasks: [task("t1", "tools")] }));
+    expect(spoken(planned).slice(0, 6)).toEqual(again);
+    expect(spoken(planned).slice(6).map(line)).toEqual(["c1 cut"]);
+    expectSound(planned);
+  });
+
+  it("is not surplus once it is answered", () => {
+    const whole = [...again, { ...result("c1"), id: "second" }, reply("a4", "Done.")];
+    expect(stop(graphs.react, made({ messages: whole })).writes).toEqual([]);
+  });
+
+  it("is not taken for finished because its namesake in the same run was", () => {
+    const announce = (id: string): StreamPart => ({
+      event: "messages",
+      data: [{ ...reply(id, "", "c1"), type: "AIMessage" }, { langgraph_checkpoint_ns: `agent:${id}` }],
+    });
+    const told: StreamPart = { event: "messages", data: [result("c1"), { langgraph_checkpoint_ns: "tools:t" }] };
+    const parts = [...began, announce("a1"), told, announce("a3")];
+    const planned = stop(graphs.react, made({ messages: again, tasks: [task("t1", "tools")], parts }));
+    expect(spoken(planned).slice(6).map(line)).toEqual(["c1 cut"]);
+  });
+});
+
 describe("a thread that was wedged behind our back", () => {
   it("has its open calls answered where they stand, though more was said since (cases 12, 13)", () => {
     const late: Message = { type: "human", id: "h2", content: "still there?" };
@@ -179,6 +207,27 @@ describe("a thread that was wedged behind our back", () => {
       'c2 "result of c2"',
       'human "still there?"',
     ]);
+    expectSound(planned);
+  });
+
+  it("loses an answer to a call that was answered already, as clients invent them (case 13)", () => {
+    const invented: Message = { ...result("c1"), id: "invented", content: "Successfully handled tool call." };
+    const late: Message = { type: "human", id: "h2", content: "still there?" };
+    const wedged = made({ messages: [human, reply("a1", "I ask.", "c1"), result("c1"), invented, late] });
+    const planned = stop(graphs.react, wedged, { reason: "error" });
+    expect(spoken(planned).map(line)).toEqual([
+      'human "hello"',
+      'ai "I ask."',
+      'c1 "result of c1"',
+      'human "still there?"',
+    ]);
+    expectSound(planned);
+  });
+
+  it("is written to from the start where nothing tells which node was cut", () => {
+    const open = made({ messages: [human, reply("a1", "I ask.", "c1")] });
+    const planned = stop(graphs.react, open);
+    expect(planned.writes[0]).toMatch(/^__start__ ← c1 cut/);
     expectSound(planned);
   });
 

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type Cut, openCallsOf, type State, type Task } from "../../proxy/core/cut.ts";
+import type { Cut, State, Task } from "../../proxy/core/cut.ts";
 import { isObject, type Message, messagesIn } from "../../proxy/core/message.ts";
 import { nextWrite, type Write } from "../../proxy/core/plan.ts";
 
@@ -57,7 +57,7 @@ export class ThreadSimulator {
     const edges = this.#graph.edges[node] ?? [];
     if (edges !== "calls") return edges;
     const last = messagesIn(this.#values, "messages").at(-1);
-    return last && openCallsOf(last, []).length > 0 ? ["tools"] : [];
+    return last?.type === "ai" && last.tool_calls?.length ? ["tools"] : [];
   }
 
   #goTo(nodes: string[]): void {
