@@ -32,9 +32,11 @@ export function nextWrite(state: State, cut: Cut): Write | undefined {
   if (cut.missingInput && !hasAll(messages, messagesIn(cut.missingInput, cut.messagesKey))) {
     return { values: cut.missingInput, asNode: "__start__" };
   }
-  const replaced = vanished(cut.before, itemsIn(state.values, cut.messagesKey), cut);
+  // Input takes the place of what was there by itself, where nothing merges it.
+  const before = cut.missingInput ? itemsIn(cut.missingInput, cut.messagesKey) : cut.before;
+  const replaced = vanished(before, itemsIn(state.values, cut.messagesKey), cut);
   const missing = replaced
-    ? [...cut.before, ...missingMessages(cut.before.filter(isMessage), cut)]
+    ? [...before, ...missingMessages(before.filter(isMessage), cut)]
     : missingMessages(messages, cut);
   if (cut.messagesKey && missing.length > 0) return { values: { [cut.messagesKey]: missing }, asNode: cutNode(cut) };
   return state.next.length > 0 ? letGo : undefined;

@@ -29,15 +29,17 @@ function improvise(model: StrictModel, request: ChatRequest, seed: string, round
   );
   const reply: Reply = { text, pace: pick([4, 10, 20]) };
   if (chance(0.2)) reply.reasoning = ["Let me ", "think."];
-  if (!tools.includes("probe") || round > 6 || !chance(0.6)) {
+  if (tools.length === 0 || round > 6 || !chance(0.6)) {
     return text.length > 0 ? reply : { ...reply, text: [`w${word} `, "done."] };
   }
-  reply.calls = Array.from({ length: roll(1, 3) }, (_, n) => {
+  reply.calls = Array.from({ length: tools.includes("transfer") ? 1 : roll(1, 3) }, (_, n) => {
     const id = `call_${word}_${n}`;
     if (tools.includes("task") && chance(0.5)) {
       const args = { description: `${prompt}, task ${n}`, subagent_type: "general-purpose" };
       return { id, name: "task", args: [JSON.stringify(args)] };
     }
+    const [other] = tools.filter((name) => name === "ask" || name === "transfer");
+    if (other) return { id, name: other, args: ['{"name":', `"${prompt}, ${id}"}`] };
     const probe = model.probe(id);
     if (chance(0.7))
       void probe.started.opened.then(() => setTimeout(() => probe.answer(`result of ${id}`), roll(0, 80)));

@@ -12,4 +12,13 @@ export const shapes = [
   "approval",
   "other_key",
   "no_conversation",
+  "fan_out",
+  "two_calls",
+  "inner_graph",
+  "model_in_tool",
+  "parallel_agents",
+  "router",
+  "handoff",
+  "no_reducer",
+  "functional",
 ];

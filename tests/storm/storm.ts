@@ -119,7 +119,8 @@ async function oneStop(options: StormOptions, prompt: string, tally: Tally, prog
   const lost = keep === "partial" ? lostText(seen, messages) : [];
   const dirty = paused ? [] : dirt(messages, model, stoppedAt, options.exact);
   if (!paused && after.next.length > 0) dirty.push(`next is ${after.next}`);
-  dirty.push(...changes(messagesIn(before.values, key), messages));
+  // Without a reducer the input takes the place of what was there, stopped or not.
+  if (shape !== "no_reducer") dirty.push(...changes(messagesIn(before.values, key), messages));
   if (outcome === "stopped" && keep === "nothing" && action === "rollback") {
     if (JSON.stringify(after.values) !== JSON.stringify(before.values)) dirty.push("the turn is not undone");
   }
@@ -180,7 +181,7 @@ function show(shown: Map<string, Shown>, { event, data }: { event: string; data:
   const [message, metadata] = data as [Message, unknown];
   if (!message.id || message.type === "tool" || message.type === "human") return;
   const namespace = isObject(metadata) ? String(metadata.langgraph_checkpoint_ns ?? "") : "";
-  const spoken = !namespace.split("|").some((segment) => /^(tools|notebook|write|shorten):/.test(segment));
+  const spoken = !namespace.split("|").some((segment) => /^(tools|act|notebook|route|write|shorten):/.test(segment));
   const entry = shown.get(message.id) ?? { id: message.id, text: "", spoken };
   const whole =
     message.type === "ai" && "chunk_position" in message === false && entry.text === textOf(message.content);

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { CutRun, State, Task } from "../../proxy/core/cut.ts";
-import type { Message } from "../../proxy/core/message.ts";
+import { type CutRun, gatherCut, type State, type Task } from "../../proxy/core/cut.ts";
+import { type Message, messagesIn } from "../../proxy/core/message.ts";
+import { nextWrite } from "../../proxy/core/plan.ts";
 import type { StreamPart } from "../../proxy/core/transcript.ts";
-import type { Recording } from "./recording.ts";
+import { fold, type Recording } from "./recording.ts";
 import { asked, expectSound, graphs, spoken, stop } from "./stopped.ts";
 import { line } from "./thread-simulator.ts";
 
@@ -234,5 +235,20 @@ describe("a thread that was wedged behind our back", () => {
   it("is left alone where it is whole", () => {
     const whole = made({ messages: [human, reply("a1", "I ask.", "c1"), result("c1"), reply("a2", "Done.")] });
     expect(stop(graphs.react, whole).writes).toEqual([]);
+  });
+});
+
+describe("a conversation that nothing merges", () => {
+  it("whose input was never written gets it once, in the place of what was there", () => {
+    const { run, state, parts } = made({
+      messages: [human, reply("a1", "Hi.")],
+      parts: [],
+      input: { messages: [{ ...human, id: "h2", content: "anew" }] },
+      metadata: null,
+    });
+    const cut = gatherCut(asked, run, state, fold(parts));
+    const after = { ...state, values: nextWrite(state, cut)?.values };
+    expect(messagesIn(after.values, "messages").map(line)).toEqual(['human "anew"']);
+    expect(nextWrite(after, cut)).toBeUndefined();
   });
 });
