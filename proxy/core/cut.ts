@@ -57,6 +57,8 @@ export interface Cut extends Stop {
   inTools: boolean;
   /** The run's input, if the graph never came to write it into the state. */
   missingInput?: Record<string, unknown>;
+  /** The one node of a graph of the functional API, whose result is the whole state. */
+  entrypoint?: string;
 }
 
 /** What the plan needs of a run as `GET /threads/:t/runs/:r` answers. */
@@ -84,6 +86,7 @@ export function gatherCut(stop: Stop, run: CutRun, state: State, transcript: Tra
     toolEvents: Array.isArray(run.kwargs?.stream_mode) && run.kwargs.stream_mode.includes("tools"),
     inTools: endsInOpenCalls(messages),
     missingInput: missingInput(stop, messagesKey, run, state),
+    entrypoint: entrypointOf(state),
   };
 }
 
@@ -92,15 +95,27 @@ function endsInOpenCalls(messages: Message[]): boolean {
   return answersIn(messages).some((answered) => answered.reply === last && openCallsOf(answered).length > 0);
 }
 
-/** A run that was queued, or cut before its first checkpoint, has left no trace of what the user said. */
+/**
+ * A run that was queued, or cut before its first step, has left no trace of
+ * what the user said; nor has one of the functional API before its end.
+ */
 function missingInput(stop: Stop, key: string | undefined, run: CutRun, state: State) {
   const input = run.kwargs?.input;
-  if (!isObject(input) || state.metadata?.run_id === stop.runId) return undefined;
-  // What was streamed is no proof: a run has shown its input and been cut before it was stored.
-  const headIsNewer = state.created_at && Date.parse(state.created_at) >= Date.parse(run.created_at);
-  if (headIsNewer && run.status !== "pending") return undefined;
+  const { run_id, source } = state.metadata ?? {};
+  if (!isObject(input)) return undefined;
+  if (source !== "input") {
+    if (run_id === stop.runId) return undefined;
+    // What was streamed is no proof: a run has shown its input and been cut before it was stored.
+    const headIsNewer = state.created_at && Date.parse(state.created_at) >= Date.parse(run.created_at);
+    if (headIsNewer && run.status !== "pending") return undefined;
+  }
   const messages = inputMessages(input, key, stop.runId);
   return key && messages.length > 0 ? { ...input, [key]: messages } : undefined;
+}
+
+/** Where input waits for a node, and not for the edges from the start, that node is all there is. */
+export function entrypointOf({ metadata, next }: State): string | undefined {
+  return metadata?.source === "input" && next.length === 1 && next[0] !== "__start__" ? next[0] : undefined;
 }
 
 /** The input's messages in wire form, each with an id, so that writing them twice writes them once. */

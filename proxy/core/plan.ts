@@ -1,8 +1,8 @@
 import { answersIn, isUnsettled } from "./answers.ts";
 import type { Cut, State } from "./cut.ts";
-import { callKey } from "./cut.ts";
+import { callKey, entrypointOf } from "./cut.ts";
 import { answerTo } from "./fate.ts";
-import { type Item, isAI, isMessage, itemsIn, type Message, messagesIn, type ToolCall } from "./message.ts";
+import { type Item, isAI, isMessage, isObject, itemsIn, type Message, messagesIn, type ToolCall } from "./message.ts";
 import { conversationReplies, cutReplies } from "./replies.ts";
 import { stableId } from "./stable-id.ts";
 import type { Transcript } from "./transcript.ts";
@@ -22,15 +22,18 @@ const letGo: Write = { values: null, asNode: "__end__" };
  * that was carried out plans nothing.
  *
  * Order: results of finished siblings first (any other write would discard
- * them), then the input if the graph never wrote it, then what was cut, and at
- * last whatever the graph would have run next is let go.
+ * them), then the input if the graph never wrote it (as `__input__`, and once
+ * it waits at the start, as `__start__`), then what was cut, and at last
+ * whatever the graph would have run next is let go.
  */
 export function nextWrite(state: State, cut: Cut): Write | undefined {
   if (isPaused(state) && !cut.resumed) return undefined;
   if (state.tasks.some((task) => task.result != null)) return letGo;
+  const entrypoint = entrypointOf(state);
+  if (entrypoint) return wholeWrite(state, cut, entrypoint);
   const messages = messagesIn(state.values, cut.messagesKey);
   if (cut.missingInput && !hasAll(messages, messagesIn(cut.missingInput, cut.messagesKey))) {
-    return { values: cut.missingInput, asNode: "__start__" };
+    return { values: cut.missingInput, asNode: inputNode(state) };
   }
   // Input takes the place of what was there by itself, where nothing merges it.
   const before = cut.missingInput ? itemsIn(cut.missingInput, cut.messagesKey) : cut.before;
@@ -42,17 +45,33 @@ export function nextWrite(state: State, cut: Cut): Write | undefined {
   return state.next.length > 0 ? letGo : undefined;
 }
 
+/** A graph of the functional API keeps what it returned last: the whole conversation, in one write. */
+function wholeWrite({ values }: State, cut: Cut, entrypoint: string): Write {
+  const key = cut.messagesKey;
+  if (!key || !(values == null || (isObject(values) && Array.isArray(values[key])))) return letGo;
+  const said = [...cut.before, ...messagesIn(cut.missingInput, key)];
+  const all = [...said, ...missingMessages(said.filter(isMessage), cut)];
+  return { values: { ...Object(values), [key]: all }, asNode: entrypoint };
+}
+
 /** The plan after a rollback: the turn goes back in as plain conversation. */
 export function nextTurnWrite(state: State, cut: Cut, before: Item[], turn: Message[]): Write | undefined {
   if (turn.length === 0) return undefined;
-  const messages = messagesIn(state.values, cut.messagesKey);
-  const replaced = vanished(before, itemsIn(state.values, cut.messagesKey), cut);
+  const key = cut.messagesKey;
+  const messages = messagesIn(state.values, key);
   const absent = turn.filter(({ id }) => !messages.some((message) => message.id === id));
-  const missing = replaced ? [...before, ...turn] : absent;
-  const asNode = turn.some(isAI) ? cutNode(cut) : "__start__";
-  if (cut.messagesKey && missing.length > 0) return { values: { [cut.messagesKey]: missing }, asNode };
+  const entrypoint = entrypointOf(state) ?? cut.entrypoint;
+  if (key && entrypoint && absent.length > 0) {
+    return { values: { ...Object(state.values), [key]: [...before, ...turn] }, asNode: entrypoint };
+  }
+  const missing = vanished(before, itemsIn(state.values, key), cut) ? [...before, ...turn] : absent;
+  const asNode = turn.some(isAI) ? cutNode(cut) : inputNode(state);
+  if (key && missing.length > 0) return { values: { [key]: missing }, asNode };
   return state.next.length > 0 ? letGo : undefined;
 }
+
+/** Input is given to the thread first, which shows what kind of graph it is; then it goes through the start, if there is one. */
+const inputNode = ({ next }: State) => (next.includes("__start__") ? "__start__" : "__input__");
 
 /** Whether our write has taken the place of what was there: a key without a reducer keeps only the last write. */
 function vanished(before: Item[], now: Item[], { runId }: Cut): boolean {

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "@langchain/langgraph-sdk";
-import { isMessage, isObject, type Message, messagesIn, textOf } from "../../proxy/core/message.ts";
+import { isMessage, isObject, itemsIn, type Message, messagesIn, textOf } from "../../proxy/core/message.ts";
 import type { StrictModel } from "../helpers/strict-model.ts";
 import { dice } from "./dice.ts";
 import { afterwards, brief, improviseOn } from "./improvise.ts";
-import { dirt, lostText, type Shown } from "./verdict.ts";
+import { dirt, lostQuestion, lostText, type Shown } from "./verdict.ts";
 
 export interface StormOptions {
   /** The proxy's client, and its base URL. */
@@ -117,6 +117,8 @@ async function oneStop(options: StormOptions, prompt: string, tally: Tally, prog
   const messages = messagesIn(after.values, key);
   const paused = after.tasks.some((task) => (task.interrupts?.length ?? 0) > 0);
   const lost = keep === "partial" ? lostText(seen, messages) : [];
+  const undone = action === "rollback" && keep === "nothing";
+  if (shape !== "no_conversation" && !undone) lost.push(...lostQuestion(prompt, itemsIn(after.values, key)));
   const dirty = paused ? [] : dirt(messages, model, stoppedAt, options.exact);
   if (!paused && after.next.length > 0) dirty.push(`next is ${after.next}`);
   // Without a reducer the input takes the place of what was there, stopped or not.

@@ -22,6 +22,14 @@ export function lostText(shown: Shown[], messages: Message[]): string[] {
   });
 }
 
+/** What the user said stands in the thread once. */
+export function lostQuestion(prompt: string, items: object[]): string[] {
+  const asked = (items as (Message & { role?: string })[]).filter(
+    ({ type, role, content }) => (type === "human" || role === "user") && textOf(content) === prompt,
+  ).length;
+  return asked === 1 ? [] : [`what the user said stands there ${asked} times`];
+}
+
 /** Histories that a provider would refuse, messages that stand twice, and untrue answers of tools. */
 export function dirt(messages: Message[], model: StrictModel, stoppedAt: number, exact: boolean): string[] {
   const ids = messages.map(({ id }) => id);

@@ -62,7 +62,7 @@ describe("a run that was cut", () => {
       metadata: null,
     });
     const planned = stop(graphs.react, queued);
-    expect(planned.writes).toEqual(['__start__ ← human "hello"', "__end__ ← null"]);
+    expect(planned.writes).toEqual(['__input__ ← human "hello"', '__start__ ← human "hello"', "__end__ ← null"]);
     expect(planned.state.values).toMatchObject({ topic: "x" });
     expect(stop(graphs.react, { ...queued, state: planned.state }).writes).toEqual([]);
   });
@@ -247,8 +247,36 @@ describe("a conversation that nothing merges", () => {
       metadata: null,
     });
     const cut = gatherCut(asked, run, state, fold(parts));
-    const after = { ...state, values: nextWrite(state, cut)?.values };
+    const waiting = { ...state, next: ["__start__"], metadata: { source: "input" } };
+    expect(nextWrite(state, cut)).toEqual({ values: nextWrite(waiting, cut)?.values, asNode: "__input__" });
+    const after = { ...state, values: nextWrite(waiting, cut)?.values };
     expect(messagesIn(after.values, "messages").map(line)).toEqual(['human "anew"']);
     expect(nextWrite(after, cut)).toBeUndefined();
+  });
+});
+
+describe("a graph of the functional API, which keeps what it returned last", () => {
+  const input = { messages: [{ ...human, id: "h2", content: "and now?" }] };
+  const parts = [...began, said("m1", "Half of ", "chat:t1|speak:t2")];
+  const chat = { tasks: [task("t1", "chat")], metadata: { run_id: "id-1", source: "input" }, parts, input };
+  const planned = ({ run, state, parts: streamed }: Recording) =>
+    nextWrite(state, gatherCut(asked, run, state, fold(streamed)));
+
+  it("gets the whole conversation in one write, what the user said last included (case 19)", () => {
+    const before = { messages: [human, reply("a1", "Hi.")], mood: "good" };
+    const write = planned(made({ ...chat, values: before }));
+    expect(write?.asNode).toBe("chat");
+    expect(write?.values).toMatchObject({ mood: "good" });
+    expect(messagesIn(write?.values, "messages").map(line)).toEqual([
+      'human "hello"',
+      'ai "Hi."',
+      'human "and now?"',
+      'ai "Half of" stopped',
+    ]);
+  });
+
+  it("is let go where it keeps something else", () => {
+    const input = [human];
+    expect(planned(made({ ...chat, values: { log: "…" }, input }))).toEqual({ values: null, asNode: "__end__" });
   });
 });

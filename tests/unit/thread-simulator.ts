@@ -24,6 +24,8 @@ export class ThreadSimulator {
   #values: Record<string, unknown>;
   #tasks: Task[];
   #runId?: string;
+  /** Input that waits at the start. */
+  #input?: unknown;
 
   constructor(graph: Graph, { values, tasks, metadata }: Pick<State, "values" | "tasks" | "metadata">) {
     this.#graph = graph;
@@ -35,7 +37,7 @@ export class ThreadSimulator {
   read(): State {
     const values = this.#tasks.reduce((shown, { result }) => apply(shown, result), this.#values);
     const next = this.#tasks.filter(({ result }) => result == null).map(({ name }) => name);
-    const metadata = this.#runId ? { run_id: this.#runId } : {};
+    const metadata = { ...(this.#runId ? { run_id: this.#runId } : {}), ...(this.#input ? { source: "input" } : {}) };
     return structuredClone({ values, next: [...new Set(next)], tasks: this.#tasks, metadata });
   }
 
@@ -47,6 +49,12 @@ export class ThreadSimulator {
       this.#goTo(finished.flatMap(({ name }) => this.#after(name)));
       return;
     }
+    if (asNode === "__input__") {
+      this.#input = values;
+      this.#tasks = [{ id: randomUUID(), name: "__start__", interrupts: [], result: null }];
+      return;
+    }
+    this.#input = undefined;
     if (asNode === undefined) throw new Error("400: Ambiguous update, specify as_node");
     if (asNode !== "__start__" && !(asNode in this.#graph.edges)) throw new Error(`400: Node ${asNode} does not exist`);
     this.#values = apply(this.#values, values);
