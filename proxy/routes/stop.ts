@@ -8,7 +8,7 @@ import { activeRuns } from "../stop/reconcile.ts";
 import { isTerminal } from "../stop/settle.ts";
 import type { Outcome, StopResult } from "../stop/stop-run.ts";
 import { asCaller, clientFor } from "../upstream.ts";
-import { requireId } from "./ids.ts";
+import { requireId, uuid } from "./ids.ts";
 
 /** The body of a stop, in bytes at most. */
 const bodyLimit = 64 * 1024;
@@ -17,7 +17,7 @@ const schema = z.strictObject({
   action: z.enum(["interrupt", "rollback"]).default("interrupt"),
   keep: z.enum(["partial", "nothing"]).default("partial"),
   when: z.literal("now").default("now"),
-  run_id: z.uuid().optional(),
+  run_id: z.string().regex(uuid, "must be a UUID").optional(),
 });
 
 type Wish = z.infer<typeof schema>;
