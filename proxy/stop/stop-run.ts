@@ -78,9 +78,11 @@ async function cancel(client: Client, threadId: string, run: Run): Promise<Run> 
   const { run_id: runId } = run;
   if (isTerminal(run)) return await settle(client, threadId, runId);
   let refusal: unknown;
-  const asked = client.runs.cancel(threadId, runId, false, "interrupt").catch((error: unknown) => {
-    // 404 and 409: it has ended in the meantime, or hasn't quite; its status tells.
-    if (![404, 409].includes(statusOf(error) ?? 0)) refusal = error;
+  const asked = client.runs.cancel(threadId, runId, false, "interrupt").catch(async (error: unknown) => {
+    const status = statusOf(error);
+    // 409: it hasn't quite ended. 404: it has, in the meantime, or the caller may only read it; its status tells.
+    if (status === 409 || (status === 404 && isTerminal(await client.runs.get(threadId, runId)))) return;
+    refusal = error;
   });
   const ended = settle(client, threadId, runId);
   await Promise.race([ended, asked]);
