@@ -36,7 +36,8 @@ export function answerErrors(log: Logger): Middleware {
   };
 }
 
-function asProxyError(thrown: unknown): ProxyError {
+/** Whatever was thrown, as an answer of the proxy's own. */
+export function asProxyError(thrown: unknown): ProxyError {
   if (thrown instanceof ProxyError) return thrown;
   // The SDK wraps a refused connection; what it says behind this is our own sentence.
   if (thrown instanceof Error && thrown.name === "ConnectionError") {

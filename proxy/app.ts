@@ -3,9 +3,11 @@ import type { Duplex } from "node:stream";
 import Router from "@koa/router";
 import Koa from "koa";
 import type { Logger } from "pino";
-import { answerErrors } from "./answer-errors.ts";
+import { admit } from "./admit.ts";
+import { answerErrors, asProxyError } from "./answer-errors.ts";
 import type { Settings } from "./env.ts";
 import { createPassOn } from "./pass-on.ts";
+import { refuseUpgrade } from "./refuse-upgrade.ts";
 import { cancelRun } from "./routes/cancel.ts";
 import { healthy, ready } from "./routes/health.ts";
 import { holdDuringStops } from "./routes/hold.ts";
@@ -52,6 +54,10 @@ export function createApp(settings: Settings, log: Logger): App {
 
   const koa = new Koa();
   koa.use(answerErrors(log));
+  koa.use(async function admitRequest(ctx, next) {
+    admit(ctx.req);
+    await next();
+  });
   koa.use(webPage());
   koa.use(router.routes());
   koa.use(holdDuringStops(services));
@@ -59,5 +65,15 @@ export function createApp(settings: Settings, log: Logger): App {
     await passOn(ctx);
   });
   koa.on("error", (error) => log.warn({ err: error }, "connection failed"));
-  return { koa, upgrade };
+  return {
+    koa,
+    async upgrade(request, socket, head) {
+      try {
+        admit(request);
+      } catch (error) {
+        return refuseUpgrade(socket, asProxyError(error));
+      }
+      await upgrade(request, socket, head);
+    },
+  };
 }

@@ -5,6 +5,7 @@ export type ErrorCode =
   | "bad_request"
   | "body_too_large"
   | "not_found"
+  | "rollback_refused"
   | "still_running"
   | "upstream_unreachable"
   | "upstream_failed"

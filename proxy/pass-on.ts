@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { Readable } from "node:stream";
 import { createProxyServer } from "httpxy";
 import type { Context } from "koa";
+import { upstreamHeaders } from "./credentials.ts";
 import { type Upstream, unreachable } from "./upstream.ts";
 
 export interface PassOnOptions {
@@ -33,9 +34,7 @@ export function createPassOn(upstream: Upstream): {
   const passOn: PassOn = async (ctx, { body, onHeaders } = {}) => {
     const { req, res } = ctx;
     if (onHeaders) listeners.set(req, onHeaders);
-    if (upstream.apiKey && !ctx.get("x-api-key") && !ctx.get("authorization") && !ctx.get("cookie")) {
-      req.headers["x-api-key"] = upstream.apiKey;
-    }
+    req.headers = upstreamHeaders(req.headers, upstream.apiKey);
     if (body !== undefined) {
       req.headers["content-length"] = String(Buffer.byteLength(body));
       delete req.headers["transfer-encoding"];
@@ -58,9 +57,7 @@ export function createPassOn(upstream: Upstream): {
   };
 
   const upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (upstream.apiKey && !request.headers["x-api-key"] && !request.headers.authorization && !request.headers.cookie) {
-      request.headers["x-api-key"] = upstream.apiKey;
-    }
+    request.headers = upstreamHeaders(request.headers, upstream.apiKey);
     await proxy.ws(
       request,
       socket as Parameters<typeof proxy.ws>[1],

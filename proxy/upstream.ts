@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { Client } from "@langchain/langgraph-sdk";
 import { Agent, fetch as undiciFetch } from "undici";
+import { upstreamHeaders } from "./credentials.ts";
 import { causeOf, ProxyError, UpstreamAnswer } from "./errors.ts";
 
 /** The LangGraph server behind the proxy. */
@@ -56,12 +57,10 @@ const ownHeaders = new Set([
 /** The caller's headers as they go upstream: all but those that belong to the connection or the body. */
 export function callerHeaders(headers: IncomingHttpHeaders, upstream: Upstream): Record<string, string> {
   const forwarded: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
+  for (const [name, value] of Object.entries(upstreamHeaders(headers, upstream.apiKey))) {
     if (value === undefined || ownHeaders.has(name)) continue;
     forwarded[name] = Array.isArray(value) ? value.join(", ") : value;
   }
-  const anonymous = !headers["x-api-key"] && !headers.authorization && !headers.cookie;
-  if (upstream.apiKey && anonymous) forwarded["x-api-key"] = upstream.apiKey;
   return forwarded;
 }
 
@@ -73,6 +72,7 @@ export function clientFor(headers: IncomingHttpHeaders, upstream: Upstream, fetc
   return new Client({
     apiUrl: upstream.url,
     apiKey: null,
+
     defaultHeaders: callerHeaders(headers, upstream),
     callerOptions: { maxRetries: 0, maxConcurrency: Number.POSITIVE_INFINITY, fetch },
   });

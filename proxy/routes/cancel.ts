@@ -5,6 +5,7 @@ import type { Services } from "../services.ts";
 import { isTerminal } from "../stop/settle.ts";
 import type { StopResult } from "../stop/stop-run.ts";
 import { asCaller, clientFor } from "../upstream.ts";
+import { requireId } from "./ids.ts";
 
 /**
  * `POST /threads/:thread_id/runs/:run_id/cancel`: the server's own cancel, but
@@ -14,7 +15,8 @@ import { asCaller, clientFor } from "../upstream.ts";
  */
 export function cancelRun(services: Services, passOn: PassOn): Middleware {
   return async function cancel(ctx) {
-    const { thread_id: threadId, run_id: runId } = ctx.params as { thread_id: string; run_id: string };
+    const threadId = requireId("thread_id", ctx.params.thread_id);
+    const runId = requireId("run_id", ctx.params.run_id);
     const action = ctx.query.action ?? "interrupt";
     if (action !== "interrupt" && action !== "rollback") return void (await passOn(ctx));
     await services.threads.stopping(threadId, async () => {
@@ -27,7 +29,7 @@ export function cancelRun(services: Services, passOn: PassOn): Middleware {
       const run = await asCaller(client.runs.get(threadId, runId));
       if (isTerminal(run) && run.status !== "interrupted") return void (await passOn(ctx));
       // A run that was cut before is only looked after: undoing it now would be another's decision.
-      const stop = services.stops.asked(runId, isTerminal(run) ? "interrupt" : action);
+      const stop = services.stops.asked(run.run_id, isTerminal(run) ? "interrupt" : action);
       const result = await asCaller(services.stops.stop(client, threadId, run, stop));
       answer(ctx, await services.server.kind(), result);
     });

@@ -5,6 +5,7 @@ import type { Services } from "../services.ts";
 import { stoppable } from "../sse/modes.ts";
 import { beforeRun } from "../stop/before-run.ts";
 import { clientFor } from "../upstream.ts";
+import { requireId } from "./ids.ts";
 
 /**
  * `POST /threads/:thread_id/runs` and `…/runs/wait`: passed on, made stoppable.
@@ -12,7 +13,7 @@ import { clientFor } from "../upstream.ts";
  */
 export function runsCreate(services: Services, passOn: PassOn): Middleware {
   return async function createRun(ctx) {
-    const threadId: string = ctx.params.thread_id;
+    const threadId = requireId("thread_id", ctx.params.thread_id);
     const text = await readText(ctx.req, services.settings.bodyLimit);
     const created = await services.threads.creating(threadId);
     try {

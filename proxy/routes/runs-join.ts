@@ -2,6 +2,7 @@ import type { Middleware } from "koa";
 import type { Services } from "../services.ts";
 import { addedModes, askedModes, isAddition } from "../sse/modes.ts";
 import { asCaller, clientFor } from "../upstream.ts";
+import { requireId } from "./ids.ts";
 import { streamToClient } from "./stream-to-client.ts";
 
 /**
@@ -10,7 +11,8 @@ import { streamToClient } from "./stream-to-client.ts";
  */
 export function runsJoin(services: Services): Middleware {
   return async function joinRun(ctx) {
-    const { thread_id: threadId, run_id: runId } = ctx.params as { thread_id: string; run_id: string };
+    const threadId = requireId("thread_id", ctx.params.thread_id);
+    const runId = requireId("run_id", ctx.params.run_id);
     const run = await asCaller(clientFor(ctx.headers, services.upstream).runs.get(threadId, runId));
     const added = addedModes(run);
     const { kwargs } = run as { kwargs?: { stream_mode?: unknown } };
@@ -18,7 +20,8 @@ export function runsJoin(services: Services): Middleware {
     const lastEventId = ctx.get("last-event-id") || undefined;
     await streamToClient(services, ctx, {
       threadId,
-      runId,
+      // As the server spells it.
+      runId: run.run_id,
       query: withoutCancel(ctx.querystring),
       keep: ({ event }) => !isAddition(event, added),
       wantsValues: modes.includes("values"),

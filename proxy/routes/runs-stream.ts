@@ -4,12 +4,13 @@ import type { Services } from "../services.ts";
 import { askedModes, isAddition, type RunBody, stoppable } from "../sse/modes.ts";
 import { beforeRun, type NewRun } from "../stop/before-run.ts";
 import { clientFor } from "../upstream.ts";
+import { requireId } from "./ids.ts";
 import { streamToClient } from "./stream-to-client.ts";
 
 /** `POST /threads/:thread_id/runs/stream`: creates a run that can be stopped, and streams it as the server would. */
 export function runsStream(services: Services): Middleware {
   return async function streamRun(ctx) {
-    const threadId: string = ctx.params.thread_id;
+    const threadId = requireId("thread_id", ctx.params.thread_id);
     const text = await readText(ctx.req, services.settings.bodyLimit);
     const created = await services.threads.creating(threadId);
     try {

@@ -5,10 +5,11 @@ import { ProxyError } from "../errors.ts";
 import { asObject, readText } from "../read-body.ts";
 import type { Services } from "../services.ts";
 import { activeRuns } from "../stop/reconcile.ts";
+import { RollbackRefused } from "../stop/rollback-refused.ts";
 import { isTerminal } from "../stop/settle.ts";
 import type { Outcome, StopResult } from "../stop/stop-run.ts";
 import { asCaller, clientFor } from "../upstream.ts";
-import { requireId } from "./ids.ts";
+import { requireId, uuid } from "./ids.ts";
 
 /** The body of a stop, in bytes at most. */
 const bodyLimit = 64 * 1024;
@@ -17,7 +18,7 @@ const schema = z.strictObject({
   action: z.enum(["interrupt", "rollback"]).default("interrupt"),
   keep: z.enum(["partial", "nothing"]).default("partial"),
   when: z.literal("now").default("now"),
-  run_id: z.uuid().optional(),
+  run_id: z.string().regex(uuid, "must be a UUID").optional(),
 });
 
 type Wish = z.infer<typeof schema>;
@@ -82,6 +83,7 @@ async function carryOut(
   if (runs.length > 1)
     await Promise.all(queued.map(({ run_id }) => client.runs.cancel(threadId, run_id, false, "interrupt")));
   const results: StopResult[] = [];
+  let refused: RollbackRefused | undefined;
   for (const run of runs) {
     if (isTerminal(run) && run.status !== "interrupted") {
       results.push({ outcome: "finished", kept: [], tool_calls: [], values: undefined });
@@ -89,9 +91,17 @@ async function carryOut(
     }
     // A run that was cut before is only looked after, never undone.
     const stop = services.stops.asked(run.run_id, isTerminal(run) ? "interrupt" : wish.action, wish.keep);
-    results.push(await services.stops.stop(client, threadId, run, stop));
+    try {
+      results.push(await services.stops.stop(client, threadId, run, stop));
+    } catch (error) {
+      if (!(error instanceof RollbackRefused)) throw error;
+      refused = error;
+      results.push(error.result);
+    }
   }
-  return combine(threadId, runs, results);
+  const answer = combine(threadId, runs, results);
+  if (refused) throw new RollbackRefused(refused.result, answer, refused.message, { cause: refused });
+  return answer;
 }
 
 /** Asked again after a stop, it answers as it did; otherwise the thread is idle. */

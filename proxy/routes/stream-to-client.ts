@@ -2,6 +2,7 @@ import type { Context } from "koa";
 import type { Services } from "../services.ts";
 import type { Frame } from "../sse/frames.ts";
 import { pipingFetch } from "../sse/pipe.ts";
+import { resultOfRefused } from "../stop/rollback-refused.ts";
 import type { StopResult } from "../stop/stop-run.ts";
 import { asCaller, clientFor } from "../upstream.ts";
 
@@ -70,7 +71,7 @@ export async function streamToClient(services: Services, ctx: Context, options: 
     }
     if (gone.signal.aborted) return hangUp(services, ctx, options, runId);
     // A stop that failed answers whoever asked for it; this reader just sees the stream end.
-    const result = await stopped?.catch(() => undefined);
+    const result = await stopped?.catch(resultOfRefused);
     if (options.wantsValues && result?.outcome === "stopped") {
       const lines = ["event: values", `data: ${JSON.stringify(result.values)}`, "", ""];
       ctx.res.write(lines.join(wire.newline));

@@ -5,6 +5,7 @@ import { isAI, isObject, messagesIn } from "../core/message.ts";
 import { statusOf } from "../upstream.ts";
 import type { Readers } from "./readers.ts";
 import { readState } from "./reconcile.ts";
+import { resultOfRefused } from "./rollback-refused.ts";
 import { isTerminal } from "./settle.ts";
 import type { Stops } from "./stops.ts";
 
@@ -73,9 +74,14 @@ async function stopAll(
   }
   for (const { run_id } of active) {
     const run = await client.runs.get(threadId, run_id);
-    await stops.stop(client, threadId, run, stops.asked(run_id, action));
+    await stops.stop(client, threadId, run, stops.asked(run_id, action)).catch(passRefusedRollback);
     readers.forget(run_id);
   }
+}
+
+/** A run that could not be rolled back is stopped and kept all the same: the new one may have its turn. */
+function passRefusedRollback(error: unknown): void {
+  if (!resultOfRefused(error)) throw error;
 }
 
 /** The thread's runs, oldest first; servers list them in different orders. */

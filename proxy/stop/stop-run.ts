@@ -9,6 +9,7 @@ import { turnOf } from "../core/turn.ts";
 import { statusOf } from "../upstream.ts";
 import { hadLaterTurn, hasNewerRun, hasOtherActiveRun, readState, reconcile } from "./reconcile.ts";
 import { replay } from "./replay.ts";
+import { RollbackRefused } from "./rollback-refused.ts";
 import { isTerminal, settle } from "./settle.ts";
 
 /** `stopped`; `finished`: it ended by itself; `superseded`: a newer run owns the thread. */
@@ -78,9 +79,11 @@ async function cancel(client: Client, threadId: string, run: Run): Promise<Run> 
   const { run_id: runId } = run;
   if (isTerminal(run)) return await settle(client, threadId, runId);
   let refusal: unknown;
-  const asked = client.runs.cancel(threadId, runId, false, "interrupt").catch((error: unknown) => {
-    // 404 and 409: it has ended in the meantime, or hasn't quite; its status tells.
-    if (![404, 409].includes(statusOf(error) ?? 0)) refusal = error;
+  const asked = client.runs.cancel(threadId, runId, false, "interrupt").catch(async (error: unknown) => {
+    const status = statusOf(error);
+    // 409: it hasn't quite ended. 404: it has, in the meantime, or the caller may only read it; its status tells.
+    if (status === 409 || (status === 404 && isTerminal(await client.runs.get(threadId, runId)))) return;
+    refusal = error;
   });
   const ended = settle(client, threadId, runId);
   await Promise.race([ended, asked]);
@@ -105,7 +108,11 @@ async function keepTurn(client: Client, threadId: string, cut: Cut): Promise<Sto
 
 async function rollBack(client: Client, threadId: string, run: Run, state: State, cut: Cut): Promise<StopResult> {
   const { input } = (run as { kwargs?: { input?: unknown } }).kwargs ?? {};
-  await client.runs.delete(threadId, cut.runId);
+  const refusal = await deleteRun(client, threadId, cut.runId);
+  if (refusal) {
+    const result = await keepTurn(client, threadId, { ...cut, action: "interrupt" });
+    throw RollbackRefused.of(result, cut.keep, refusal);
+  }
   const before = await readState(client, threadId);
   const earlier = messagesIn(before.values, cut.messagesKey);
   const earlierItems = itemsIn(before.values, cut.messagesKey);
@@ -119,6 +126,19 @@ async function rollBack(client: Client, threadId: string, run: Run, state: State
     ...(cut.keep === "nothing" ? { input } : {}),
     values: written.state.values,
   };
+}
+
+/** Resolves to the server's refusal, if the caller may not delete the run: 403, or 404 although the run is there. */
+async function deleteRun(client: Client, threadId: string, runId: string) {
+  try {
+    await client.runs.delete(threadId, runId);
+  } catch (cause) {
+    const status = statusOf(cause);
+    if (status !== 403 && status !== 404) throw cause;
+    if (status === 404) await client.runs.get(threadId, runId);
+    return { status, cause };
+  }
+  return undefined;
 }
 
 /** Nothing is written; what would have been kept is handed back. */

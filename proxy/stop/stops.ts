@@ -1,6 +1,7 @@
 import type { Client, Run } from "@langchain/langgraph-sdk";
 import type { Logger } from "pino";
 import type { Action, Keep, Stop } from "../core/cut.ts";
+import { resultOfRefused } from "./rollback-refused.ts";
 import { isTerminal } from "./settle.ts";
 import { type StopResult, stopRun } from "./stop-run.ts";
 import type { Threads } from "./threads.ts";
@@ -54,9 +55,11 @@ export class Stops {
     if (running) return running.catch(() => this.stop(client, threadId, run, stop));
     const stopping = this.#threads
       .stopping(threadId, () => stopRun(client, threadId, run, stop))
-      .then((result) => {
-        if (result.outcome === "stopped") this.#remember(threadId, { run, result });
-        return result;
+      .then((result) => this.#noted(threadId, run, result))
+      .catch((error: unknown) => {
+        const result = resultOfRefused(error);
+        if (result) this.#noted(threadId, run, result);
+        throw error;
       })
       .finally(() => this.#running.delete(stop.runId));
     this.#running.set(stop.runId, stopping);
@@ -79,6 +82,11 @@ export class Stops {
   /** The last stop on the thread, if this replica made it: a rollback leaves no run that could tell. */
   lastOn(threadId: string): Remembered | undefined {
     return this.#last.get(threadId);
+  }
+
+  #noted(threadId: string, run: Run, result: StopResult): StopResult {
+    if (result.outcome === "stopped") this.#remember(threadId, { run, result });
+    return result;
   }
 
   /** Without the run's input and the thread's values, which may be large. */

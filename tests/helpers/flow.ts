@@ -16,8 +16,8 @@ export interface Flow {
   direct: Client;
 }
 
-export const sdk = (apiUrl: string) =>
-  new Client({ apiUrl, apiKey: null, callerOptions: { maxConcurrency: Number.POSITIVE_INFINITY } });
+export const sdk = (apiUrl: string, defaultHeaders: Record<string, string> = {}) =>
+  new Client({ apiUrl, apiKey: null, defaultHeaders, callerOptions: { maxConcurrency: Number.POSITIVE_INFINITY } });
 
 /** Sets up a flow for the tests of one file; every history that the model refused fails the file. */
 export function useFlow(): Flow {

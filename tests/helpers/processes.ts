@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { freePort } from "../../scripts/free-port.ts";
@@ -24,12 +24,22 @@ export const offline = {
   OPENAI_API_KEY: "test",
 };
 
+/** More fields of a langgraph.json; paths in it are as from the server's own directory. */
+type Config = Record<string, unknown>;
+
+/** From the directory of a JS dev server to the project's root. */
+export const toRoot = "../..";
+
 /** The real JS dev server, with graphs given as `{ name: "path/from/the/root.ts:export" }` and storage of its own. */
-export async function startDevServer(graphs: Record<string, string>, env: Record<string, string>): Promise<Server> {
+export async function startDevServer(
+  graphs: Record<string, string>,
+  env: Record<string, string>,
+  config: Config = {},
+): Promise<Server> {
   mkdirSync(join(root, ".tmp"), { recursive: true });
   const directory = mkdtempSync(join(root, ".tmp/server-"));
-  const paths = Object.entries(graphs).map(([name, path]) => [name, `../../${path}`]);
-  writeFileSync(join(directory, "langgraph.json"), JSON.stringify({ graphs: Object.fromEntries(paths) }));
+  const paths = Object.entries(graphs).map(([name, path]) => [name, `${toRoot}/${path}`]);
+  writeFileSync(join(directory, "langgraph.json"), JSON.stringify({ graphs: Object.fromEntries(paths), ...config }));
   writeFileSync(join(directory, ".gitignore"), "*\n.langgraph_api\n");
   const port = await freePort();
   const cli = join(root, "node_modules/@langchain/langgraph-cli/dist/cli/cli.mjs");
@@ -38,11 +48,16 @@ export async function startDevServer(graphs: Record<string, string>, env: Record
 }
 
 /** The Python dev server with the graphs of tests/fixtures/python, from a virtual environment's `langgraph`. */
-export async function startPythonServer(langgraph: string, env: Record<string, string>): Promise<Server> {
+export async function startPythonServer(
+  langgraph: string,
+  env: Record<string, string>,
+  config: Config = {},
+): Promise<Server> {
   const directory = mkdtempSync(join(tmpdir(), "fermata-python-"));
-  for (const file of ["graphs.py", "shapes.py", "langgraph.json"]) {
-    copyFileSync(join(root, "tests/fixtures/python", file), join(directory, file));
-  }
+  const fixtures = join(root, "tests/fixtures/python");
+  for (const file of ["graphs.py", "shapes.py", "auth.py"]) copyFileSync(join(fixtures, file), join(directory, file));
+  const own = JSON.parse(readFileSync(join(fixtures, "langgraph.json"), "utf8")) as Config;
+  writeFileSync(join(directory, "langgraph.json"), JSON.stringify({ ...own, ...config }));
   const port = await freePort();
   const args = ["dev", "--no-browser", "--no-reload", "--n-jobs-per-worker", "10", "--host", "127.0.0.1", "--port"];
   const path = `${dirname(langgraph)}:${process.env.PATH}`;

@@ -1,0 +1,16 @@
+import { STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+import type { ProxyError } from "./errors.ts";
+
+/** Answers a WebSocket handshake with an error, as any other request. */
+export function refuseUpgrade(socket: Duplex, error: ProxyError): void {
+  const body = JSON.stringify(error);
+  const head = [
+    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}`,
+    "access-control-allow-origin: *",
+    "connection: close",
+    "content-type: application/json; charset=utf-8",
+    `content-length: ${Buffer.byteLength(body)}`,
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+}
