@@ -7,6 +7,7 @@ export type ErrorCode =
   | "not_found"
   | "rollback_refused"
   | "still_running"
+  | "not_stored"
   | "upstream_unreachable"
   | "upstream_failed"
   | "internal";

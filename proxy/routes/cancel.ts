@@ -1,4 +1,5 @@
 import type { Context, Middleware } from "koa";
+import { insistentFetch } from "../insist.ts";
 import type { PassOn } from "../pass-on.ts";
 import type { ServerKind } from "../server-kind.ts";
 import type { Services } from "../services.ts";
@@ -30,7 +31,8 @@ export function cancelRun(services: Services, passOn: PassOn): Middleware {
       if (isTerminal(run) && run.status !== "interrupted") return void (await passOn(ctx));
       // A run that was cut before is only looked after: undoing it now would be another's decision.
       const stop = services.stops.asked(run.run_id, isTerminal(run) ? "interrupt" : action);
-      const result = await asCaller(services.stops.stop(client, threadId, run, stop));
+      const insistent = clientFor(ctx.headers, services.upstream, insistentFetch);
+      const result = await asCaller(services.stops.stop(insistent, threadId, run, stop));
       answer(ctx, await services.server.kind(), result);
     });
   };

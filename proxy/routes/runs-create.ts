@@ -19,7 +19,7 @@ export function runsCreate(services: Services, passOn: PassOn): Middleware {
     try {
       if (ctx.res.destroyed) return;
       const asked = asObject(text);
-      if (asked) await beforeRun(services, clientFor(ctx.headers, services.upstream), threadId, asked);
+      if (asked) await beforeRun(services, ctx.headers, threadId, asked);
       const takesTools = (await services.server.kind()) === "js";
       const body = asked ? stoppable(asked, takesTools).body : undefined;
       if (body && asked && asked.on_disconnect === undefined) delete body.on_disconnect;

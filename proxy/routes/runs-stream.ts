@@ -15,7 +15,7 @@ export function runsStream(services: Services): Middleware {
     const created = await services.threads.creating(threadId);
     try {
       const asked: (RunBody & NewRun) | undefined = asObject(text);
-      if (asked) await beforeRun(services, clientFor(ctx.headers, services.upstream), threadId, asked);
+      if (asked) await beforeRun(services, ctx.headers, threadId, asked);
       const takesTools = (await services.server.kind()) === "js";
       const { body, added } = asked ? stoppable(asked, takesTools) : { body: undefined, added: [] };
       await streamToClient(services, ctx, {

@@ -1,13 +1,14 @@
+import type { IncomingHttpHeaders } from "node:http";
 import type { Client, Run } from "@langchain/langgraph-sdk";
-import { answersIn, isUnsettled } from "../core/answers.ts";
 import type { Action, Reason } from "../core/cut.ts";
-import { isAI, isObject, messagesIn } from "../core/message.ts";
-import { statusOf } from "../upstream.ts";
+import { isWhole } from "../core/whole.ts";
+import { insistentFetch } from "../insist.ts";
+import type { Services } from "../services.ts";
+import { clientFor, statusOf } from "../upstream.ts";
 import type { Readers } from "./readers.ts";
 import { readState } from "./reconcile.ts";
 import { resultOfRefused } from "./rollback-refused.ts";
 import { isTerminal } from "./settle.ts";
-import type { Stops } from "./stops.ts";
 
 /** What is asked of the new run, as far as it concerns the one before it. */
 export interface NewRun {
@@ -29,27 +30,23 @@ const cutStatuses: string[] = ["interrupted", "error", "timeout"] satisfies Reas
  * - a run that was cut behind the proxy's back, or failed: healed, unless the
  *   new run resumes or forks on purpose.
  *
- * What the server refuses here, it is left to refuse when the run is created.
+ * All of it in the name of the `caller`, whose headers these are.
  */
 export async function beforeRun(
-  { stops, readers, settings }: { stops: Stops; readers: Readers; settings: { heal: boolean } },
-  client: Client,
+  services: Pick<Services, "stops" | "readers" | "settings" | "log" | "upstream">,
+  caller: IncomingHttpHeaders,
   threadId: string,
   wanted: NewRun,
 ): Promise<void> {
-  try {
-    const runs = await listRuns(client, threadId);
-    const active = runs.filter((run) => !isTerminal(run));
-    const action = actionFor(wanted, active, readers);
-    if (action) return await stopAll(client, stops, readers, threadId, active, action);
-    const latest = runs.at(-1);
-    if (!settings.heal || active.length > 0 || !latest || !startsAnew(wanted)) return;
-    if (cutStatuses.includes(latest.status) && stops.lastOn(threadId)?.run.run_id !== latest.run_id) {
-      await healAfter(client, stops, threadId, latest);
-    }
-  } catch (error) {
-    const status = statusOf(error);
-    if (status === undefined || status >= 500) throw error;
+  const runs = await listRuns(clientFor(caller, services.upstream), threadId);
+  const active = runs.filter((run) => !isTerminal(run));
+  const client = clientFor(caller, services.upstream, insistentFetch);
+  const action = actionFor(wanted, active, services.readers);
+  if (action) return await stopAll(client, services, threadId, active, action);
+  const latest = runs.at(-1);
+  if (!services.settings.heal || active.length > 0 || !latest || !startsAnew(wanted)) return;
+  if (cutStatuses.includes(latest.status) && services.stops.lastOn(threadId)?.run.run_id !== latest.run_id) {
+    await healAfter(client, services, threadId, latest);
   }
 }
 
@@ -62,21 +59,30 @@ function actionFor({ multitask_strategy: strategy }: NewRun, active: Run[], read
 /** What is queued goes first, or it would start as soon as what runs is stopped. */
 async function stopAll(
   client: Client,
-  stops: Stops,
-  readers: Readers,
+  { stops, readers }: Pick<Services, "stops" | "readers">,
   threadId: string,
   active: Run[],
   action: Action,
 ): Promise<void> {
-  const queued = active.filter(({ status }) => status === "pending");
-  if (active.length > 1) {
-    await Promise.all(queued.map(({ run_id }) => client.runs.cancel(threadId, run_id, false, "interrupt")));
+  try {
+    const queued = active.filter(({ status }) => status === "pending");
+    if (active.length > 1) {
+      await Promise.all(queued.map(({ run_id }) => client.runs.cancel(threadId, run_id, false, "interrupt")));
+    }
+    for (const { run_id } of active) {
+      const run = await client.runs.get(threadId, run_id);
+      await stops.stop(client, threadId, run, stops.asked(run_id, action)).catch(passRefusedRollback);
+      readers.forget(run_id);
+    }
+  } catch (error) {
+    leaveRefusal(error);
   }
-  for (const { run_id } of active) {
-    const run = await client.runs.get(threadId, run_id);
-    await stops.stop(client, threadId, run, stops.asked(run_id, action)).catch(passRefusedRollback);
-    readers.forget(run_id);
-  }
+}
+
+/** What the server refuses the caller here, it is left to refuse when the run is created. */
+function leaveRefusal(error: unknown): void {
+  const status = statusOf(error);
+  if (status === undefined || status >= 500) throw error;
 }
 
 /** A run that could not be rolled back is stopped and kept all the same: the new one may have its turn. */
@@ -84,10 +90,15 @@ function passRefusedRollback(error: unknown): void {
   if (!resultOfRefused(error)) throw error;
 }
 
-/** The thread's runs, oldest first; servers list them in different orders. */
+/** The thread's runs, oldest first; servers list them in different orders. None, where the caller may not see them. */
 async function listRuns(client: Client, threadId: string): Promise<Run[]> {
-  const runs = await client.runs.list(threadId, { limit: 1000, select: ["run_id", "status", "created_at"] });
-  return runs.sort((a, b) => Date.parse(a.created_at) - Date.parse(b.created_at) || a.run_id.localeCompare(b.run_id));
+  try {
+    const runs = await client.runs.list(threadId, { limit: 1000, select: ["run_id", "status", "created_at"] });
+    return runs.sort((a, b) => Date.parse(a.created_at) - Date.parse(b.created_at) || a.run_id.localeCompare(b.run_id));
+  } catch (error) {
+    leaveRefusal(error);
+    return [];
+  }
 }
 
 /** New input, on the thread as it stands: not a resumption, not a fork. */
@@ -95,20 +106,18 @@ function startsAnew({ input, command, checkpoint, checkpoint_id }: NewRun): bool
   return input != null && command == null && checkpoint == null && checkpoint_id == null;
 }
 
-async function healAfter(client: Client, stops: Stops, threadId: string, { run_id, status }: Run): Promise<void> {
-  if (isWhole(await readState(client, threadId), run_id, stops.preferredKey)) return;
-  const run = await client.runs.get(threadId, run_id);
-  await stops.stop(client, threadId, run, { ...stops.asked(run_id), reason: status as Reason });
-}
-
-/** Nothing is pending, no call is open, and whatever was last written over the cut was written to the end. */
-function isWhole(state: Awaited<ReturnType<typeof readState>>, runId: string, key: string): boolean {
-  if (state.next.length > 0) return false;
-  const messages = messagesIn(state.values, key);
-  if (answersIn(messages).some(isUnsettled)) return false;
-  const bySomeone = state.metadata?.source === "update";
-  const byUs = messages.some(
-    ({ response_metadata }) => isObject(response_metadata?.stopped) && response_metadata.stopped.run_id === runId,
-  );
-  return !bySomeone || byUs || !messages.some(isAI);
+/** A thread that can't be mended is no worse than it was: the new run may try. */
+async function healAfter(
+  client: Client,
+  { stops, log }: Pick<Services, "stops" | "log">,
+  threadId: string,
+  latest: Run,
+): Promise<void> {
+  try {
+    if (isWhole(await readState(client, threadId), latest, stops.preferredKey)) return;
+    const run = await client.runs.get(threadId, latest.run_id);
+    await stops.stop(client, threadId, run, { ...stops.asked(run.run_id), reason: latest.status as Reason });
+  } catch (error) {
+    log.warn({ err: error, thread_id: threadId, run_id: latest.run_id }, "healing failed");
+  }
 }

@@ -20,11 +20,16 @@ export interface Reconciled {
 /** More writes than any plan needs: one per pending superstep, and a handful. */
 const mostWrites = 40;
 
+/** So long a write that the server doesn't take is tried again, in milliseconds. */
+const patience = 15_000;
+
 /**
  * Writes what `plan` asks for, reading the head again after each write, until it asks for nothing.
  *
- * 409 means that the thread is busy: with the run that winds down (retried, up
- * to 10 s), or with a newer run, which then owns the thread.
+ * 409 means that the thread is busy: with the run that winds down, or with a
+ * newer run, which then owns the thread. What fails otherwise (5xx, no answer)
+ * may have been carried out all the same, so the head says what is still to do.
+ * Throws the last failure after 15 s of them.
  */
 export async function reconcile(
   client: ReconcileClient,
@@ -32,7 +37,7 @@ export async function reconcile(
   runId: string,
   plan: (state: State) => Write | undefined,
 ): Promise<Reconciled> {
-  const deadline = Date.now() + 10_000;
+  let deadline: number | undefined;
   for (let writes = 0; writes < mostWrites; ) {
     const state = await readState(client, threadId);
     const write = plan(state);
@@ -43,11 +48,14 @@ export async function reconcile(
         asNode: write.asNode,
       });
       writes += 1;
+      deadline = undefined;
     } catch (error) {
-      if (statusOf(error) !== 409) throw error;
-      if (await hasOtherActiveRun(client, threadId, runId)) return { state, superseded: true };
+      const status = statusOf(error) ?? 502;
+      if (status < 500 && status !== 409) throw error;
+      if (status === 409 && (await hasOtherActiveRun(client, threadId, runId))) return { state, superseded: true };
+      deadline ??= Date.now() + patience;
       if (Date.now() > deadline) throw error;
-      await delay(50);
+      await delay(status === 409 ? 50 : 250);
     }
   }
   const message = `Thread ${threadId} still has pending steps after ${mostWrites} writes.`;

@@ -1,32 +1,68 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "@langchain/langgraph-sdk";
 import type { Transcript } from "../core/transcript.ts";
 import { TranscriptFold } from "../core/transcript-fold.ts";
+import { ProxyError } from "../errors.ts";
 
-/** How long the replay of a run that has ended may take, in milliseconds. */
-const patience = 20_000;
+/** So long a replay may go without a part before it is taken for broken, in milliseconds. */
+const longestSilence = 10_000;
+/** How often a replay that broke off, or is empty though the run ran, is read again, and after which pause in milliseconds. */
+const tries = 3;
+const pause = 250;
+
+export interface ReplayOptions {
+  /** The run was running when it was stopped, so something must have been streamed. */
+  ran: boolean;
+}
 
 /**
  * Reads the whole stream of a run that has ended, and folds it.
  *
  * Only a resumable run has one: joining any other would take its events from
- * whoever reads it. Not every server ends a replay (some send heartbeats for
- * ever), so it ends at `end`, or when the time is up.
+ * whoever reads it. It ends at `end`, since not every server closes it. One
+ * that breaks off is read again from its start; half a transcript is none.
+ *
+ * Throws `ProxyError` 502 `upstream_failed` if it breaks off each time.
  */
 export async function replay(
-  { runs }: { runs: Pick<Client["runs"], "joinStream"> },
+  client: { runs: Pick<Client["runs"], "joinStream"> },
   threadId: string,
   runId: string,
+  { ran }: ReplayOptions,
 ): Promise<Transcript> {
+  let cause: unknown;
+  for (let attempt = 1; attempt <= tries; attempt++) {
+    if (attempt > 1) await delay(pause);
+    try {
+      const { transcript, parts } = await readOnce(client, threadId, runId);
+      if (parts > 0 || !ran || attempt === tries) return transcript;
+    } catch (error) {
+      cause = error;
+    }
+  }
+  const message = `The LangGraph server broke off the stream of run ${runId} ${tries} times.`;
+  throw new ProxyError(502, "upstream_failed", message, { cause });
+}
+
+async function readOnce({ runs }: { runs: Pick<Client["runs"], "joinStream"> }, threadId: string, runId: string) {
   const fold = new TranscriptFold();
-  const signal = AbortSignal.timeout(patience);
+  const silence = new AbortController();
+  const timer = setTimeout(() => silence.abort(), longestSilence);
+  let parts = 0;
   try {
-    for await (const part of runs.joinStream(threadId, runId, { lastEventId: "-1", signal })) {
+    const stream = runs.joinStream(threadId, runId, { lastEventId: "-1", signal: silence.signal });
+    for await (const part of stream) {
       if ((part.event as string) === "end") break;
+      parts += 1;
+      timer.refresh();
       fold.add(part);
     }
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (!silence.signal.aborted) throw error;
+  } finally {
+    clearTimeout(timer);
   }
-  const transcript = fold.transcript();
-  return signal.aborted ? { ...transcript, whole: false } : transcript;
+  // Some servers answer heartbeats for ever where they have nothing left; silence after a part is a failure.
+  if (silence.signal.aborted && parts > 0) throw new Error(`no part for ${longestSilence / 1000} s`);
+  return { transcript: fold.transcript(), parts };
 }

@@ -6,7 +6,7 @@ import { hasOtherActiveRun } from "./reconcile.ts";
 /** How long a cancelled run may take to wind down, in milliseconds. */
 const patience = 30_000;
 
-export const isTerminal = (run: Run): boolean => run.status !== "pending" && run.status !== "running";
+export const isTerminal = (run: Pick<Run, "status">): boolean => run.status !== "pending" && run.status !== "running";
 
 /**
  * Waits until the run has ended and its thread no longer says `busy`: a server

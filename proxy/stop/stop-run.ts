@@ -6,6 +6,8 @@ import { cutReplies } from "../core/replies.ts";
 import { type Report, reportOn } from "../core/report.ts";
 import type { Transcript } from "../core/transcript.ts";
 import { turnOf } from "../core/turn.ts";
+import { isWhole } from "../core/whole.ts";
+import { causeOf, ProxyError } from "../errors.ts";
 import { statusOf } from "../upstream.ts";
 import { hadLaterTurn, hasNewerRun, hasOtherActiveRun, readState, reconcile } from "./reconcile.ts";
 import { replay } from "./replay.ts";
@@ -36,7 +38,19 @@ const nothingStreamed: Transcript = { whole: true, replies: [], calls: new Map()
 export async function stopRun(client: Client, threadId: string, run: Run, stop: Stop): Promise<StopResult> {
   const settled = await cancel(client, threadId, run);
   if (await isOvertaken(client, threadId, run)) return await overtaken(client, threadId, stop, settled);
-  return await afterwards(client, threadId, stop, settled, run.status);
+  try {
+    return await afterwards(client, threadId, stop, settled, run.status);
+  } catch (error) {
+    throw asNotStored(stop.runId, error);
+  }
+}
+
+/** The run has ended, but the server failed before all was written; what it refused the caller stays its own answer. */
+function asNotStored(runId: string, error: unknown): unknown {
+  const status = statusOf(error) ?? (error instanceof ProxyError ? error.status : 502);
+  if (status < 500 && status !== 409) return error;
+  const message = `Run ${runId} is stopped, but what it said is not stored yet: ${causeOf(error)} It will be, before the next message on this thread.`;
+  return new ProxyError(502, "not_stored", message, { cause: error });
 }
 
 /** A run that had ended before, and was not the last on its thread: its text has no place there any more. */
@@ -64,9 +78,15 @@ async function afterwards(
   if (run.status === "success") {
     return { outcome: "finished", kept: [], tool_calls: [], values: (await readState(client, threadId)).values };
   }
-  const transcript = isResumable(run) ? await replay(client, threadId, stop.runId) : nothingStreamed;
+  const transcript = isResumable(run)
+    ? await replay(client, threadId, stop.runId, { ran: before === "running" })
+    : nothingStreamed;
   const state = await readState(client, threadId);
   const cut = gatherCut(stop, { ...run, status: before }, state, transcript);
+  // A second look at a run that was cut and dealt with, perhaps by another replica, writes nothing.
+  if (isTerminal({ status: before }) && isWhole(state, run, cut.messagesKey ?? stop.preferredKey)) {
+    return { outcome: "stopped", ...reportOn(state, cut), values: state.values };
+  }
   const late = (await hasOtherActiveRun(client, threadId, stop.runId)) || (await hadLaterTurn(client, threadId, run));
   if (late) return superseded(state, cut);
   return stop.action === "rollback"

@@ -68,7 +68,13 @@ describe("reconciling a thread", () => {
     expect([client.writes, state.next, superseded]).toEqual([[], ["step 1"], true]);
   });
 
-  it.each([400, 403, 500])("any other answer is the caller's: %d", async (status) => {
+  it("looks again after a write that failed, which may have been carried out all the same", async () => {
+    const client = fake({ answers: [500, 503] });
+    expect((await reconcile(client, "t", "r1", plan)).state.next).toEqual([]);
+    expect(client.writes).toHaveLength(1);
+  });
+
+  it.each([400, 403, 404])("any other answer is the caller's: %d", async (status) => {
     await expect(reconcile(fake({ answers: [status] }), "t", "r1", plan)).rejects.toMatchObject({ status });
   });
 
