@@ -18,6 +18,7 @@ import { stopThread } from "./routes/stop.ts";
 import { webPage } from "./routes/web.ts";
 import { ServerKindProbe } from "./server-kind.ts";
 import type { Services } from "./services.ts";
+import { HangUps } from "./stop/hang-ups.ts";
 import { Readers } from "./stop/readers.ts";
 import { Stops } from "./stop/stops.ts";
 import { Threads } from "./stop/threads.ts";
@@ -27,20 +28,18 @@ export interface App {
   koa: Koa;
   /** For the HTTP server's `upgrade` event. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
+  /** It is to be closed: whose connection ends now has not hung up. Resolves when the stops under way have ended. */
+  close(): Promise<void>;
 }
 
 export function createApp(settings: Settings, log: Logger): App {
   const upstream = { url: settings.upstreamUrl, apiKey: settings.upstreamKey };
   const threads = new Threads();
-  const services: Services = {
-    settings,
-    upstream,
-    log,
-    threads,
-    readers: new Readers(),
-    server: new ServerKindProbe(upstream),
-    stops: new Stops(threads, log, settings.messagesKey),
-  };
+  const readers = new Readers();
+  const stops = new Stops(threads, settings.messagesKey);
+  const hangUps = new HangUps({ settings, upstream, log, threads, readers, stops });
+  const server = new ServerKindProbe(upstream);
+  const services: Services = { settings, upstream, log, threads, readers, stops, hangUps, server };
   const { passOn, upgrade } = createPassOn(upstream);
   const router = new Router();
   router.get("/-/healthy", healthy());
@@ -74,6 +73,10 @@ export function createApp(settings: Settings, log: Logger): App {
         return refuseUpgrade(socket, asProxyError(error));
       }
       await upgrade(request, socket, head);
+    },
+    async close() {
+      hangUps.close();
+      await threads.idle();
     },
   };
 }

@@ -14,6 +14,9 @@ const schema = z.object({
     .int()
     .positive()
     .default(64 * 1024 * 1024),
+  ON_DISCONNECT: z.enum(["respect", "stop", "continue"]).default("respect"),
+  REJOIN_GRACE: z.coerce.number({ error: "must be a number of seconds" }).min(0).max(60).default(1.5),
+  MULTITASK_DEFAULT: z.enum(["upstream", "interrupt", "rollback", "enqueue", "reject"]).default("upstream"),
   MESSAGES_KEY: z.string().default("messages"),
   HEAL: z.enum(["on", "off"]).default("on"),
   LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "silent"]).default("info"),
@@ -29,6 +32,12 @@ export interface Settings {
   port: number;
   /** The largest body of a run creation, in bytes. */
   bodyLimit: number;
+  /** What a reader's hang-up means: what the run was created with, always Stop, or never. */
+  onDisconnect: "respect" | "stop" | "continue";
+  /** How long a reader that has hung up may take to come back before it is taken for a Stop, in milliseconds. */
+  rejoinGrace: number;
+  /** The strategy of runs that name none; undefined: the server's. */
+  multitaskDefault?: "interrupt" | "rollback" | "enqueue" | "reject";
   /** The key of the conversation in the graphs' state. */
   messagesKey: string;
   /** Threads that were cut behind the proxy's back are mended before the next message. */
@@ -49,6 +58,9 @@ export function readSettings(env: Record<string, string | undefined>): Settings 
     host: data.HOST,
     port: data.PORT,
     bodyLimit: data.BODY_LIMIT,
+    onDisconnect: data.ON_DISCONNECT,
+    rejoinGrace: data.REJOIN_GRACE * 1000,
+    multitaskDefault: data.MULTITASK_DEFAULT === "upstream" ? undefined : data.MULTITASK_DEFAULT,
     messagesKey: data.MESSAGES_KEY,
     heal: data.HEAL === "on",
     logLevel: data.LOG_LEVEL,

@@ -1,12 +1,16 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import type { App } from "./app.ts";
+
+/** How long an answer may take to be written, in milliseconds. */
+const lastWords = 200;
 
 /** The app on a port. */
 export interface Listening {
   url: string;
   port: number;
-  /** Takes no new connection; resolves when those there are have ended, or after `grace` milliseconds. */
+  /** Takes no new connection; resolves when those there are have ended, or after `grace` milliseconds and the stops under way. */
   close(grace?: number): Promise<void>;
 }
 
@@ -26,16 +30,20 @@ export async function listen(app: App, host: string, port: number): Promise<List
   });
   const bound = (server.address() as AddressInfo).port;
   const name = host.includes(":") ? `[${host}]` : host;
-  return { url: `http://${name}:${bound}`, port: bound, close: (grace = 0) => close(server, grace) };
+  return { url: `http://${name}:${bound}`, port: bound, close: (grace = 0) => close(app, server, grace) };
 }
 
-function close(server: Server, grace: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => server.closeAllConnections(), grace);
-    server.close(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-    server.closeIdleConnections();
+/** Streams end after `grace`; their clients go on with another replica. A stop under way is carried out in any case. */
+async function close(app: App, server: Server, grace: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => resolve());
   });
+  server.closeIdleConnections();
+  const stopped = app.close();
+  await Promise.race([closed, delay(grace, undefined, { ref: false })]);
+  await stopped;
+  // What the stops answer is still on its way.
+  await Promise.race([closed, delay(lastWords, undefined, { ref: false })]);
+  server.closeAllConnections();
+  await closed;
 }

@@ -9,12 +9,13 @@ async function main(): Promise<void> {
   const log = pino({ level: settings.logLevel });
   const listening = await listen(createApp(settings, log), settings.host, settings.port);
   log.info({ url: listening.url, upstream: settings.upstreamUrl }, `Fermata listens on ${listening.url}`);
-  const end = (signal: NodeJS.Signals) => {
+  const end = (signal: NodeJS.Signals, grace: number) => {
     log.info({ signal }, "closing");
-    listening.close(5000).then(() => process.exit(0));
+    listening.close(grace).then(() => process.exit(0));
   };
-  process.once("SIGINT", end);
-  process.once("SIGTERM", end);
+  // Somebody waits at a terminal; a rolling update gives half a minute.
+  process.once("SIGINT", (signal) => end(signal, 500));
+  process.once("SIGTERM", (signal) => end(signal, 20_000));
 }
 
 main().catch((error: NodeJS.ErrnoException) => {

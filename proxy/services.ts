@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { Settings } from "./env.ts";
 import type { ServerKindProbe } from "./server-kind.ts";
+import type { HangUps } from "./stop/hang-ups.ts";
 import type { Readers } from "./stop/readers.ts";
 import type { Stops } from "./stop/stops.ts";
 import type { Threads } from "./stop/threads.ts";
@@ -14,5 +15,6 @@ export interface Services {
   threads: Threads;
   stops: Stops;
   readers: Readers;
+  hangUps: HangUps;
   log: Logger;
 }

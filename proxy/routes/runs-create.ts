@@ -3,8 +3,7 @@ import type { PassOn } from "../pass-on.ts";
 import { asObject, asText, readText } from "../read-body.ts";
 import type { Services } from "../services.ts";
 import { stoppable } from "../sse/modes.ts";
-import { beforeRun } from "../stop/before-run.ts";
-import { clientFor } from "../upstream.ts";
+import { beforeRun, withStrategy } from "../stop/before-run.ts";
 import { requireId } from "./ids.ts";
 
 /**
@@ -14,25 +13,28 @@ import { requireId } from "./ids.ts";
 export function runsCreate(services: Services, passOn: PassOn): Middleware {
   return async function createRun(ctx) {
     const threadId = requireId("thread_id", ctx.params.thread_id);
+    const isWait = ctx.path.endsWith("/wait");
     const text = await readText(ctx.req, services.settings.bodyLimit);
     const created = await services.threads.creating(threadId);
     try {
       if (ctx.res.destroyed) return;
-      const asked = asObject(text);
+      const asked = withStrategy(asObject(text), services.settings.multitaskDefault);
       if (asked) await beforeRun(services, ctx.headers, threadId, asked);
       const takesTools = (await services.server.kind()) === "js";
       const body = asked ? stoppable(asked, takesTools).body : undefined;
       if (body && asked && asked.on_disconnect === undefined) delete body.on_disconnect;
       let runId: string | undefined;
+      let leave: ((runEnded: boolean) => void) | undefined;
       const answered = await passOn(ctx, {
         body: body ? asText(body) : text,
         onHeaders(headers) {
           runId = /\/runs\/([^/?]+)/.exec(String(headers["content-location"] ?? ""))?.[1];
+          if (runId && isWait) leave = services.readers.join(runId);
           created(runId);
         },
       });
-      if (answered || asked?.on_disconnect !== "cancel" || !runId) return;
-      services.stops.stopAfterHangUp(clientFor(ctx.headers, services.upstream), threadId, runId);
+      leave?.(answered);
+      if (isWait && !answered && runId) services.hangUps.left(ctx.headers, threadId, runId, asked?.on_disconnect);
     } finally {
       created();
     }

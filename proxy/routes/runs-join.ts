@@ -25,7 +25,7 @@ export function runsJoin(services: Services): Middleware {
       query: withoutCancel(ctx.querystring),
       keep: ({ event }) => !isAddition(event, added),
       wantsValues: modes.includes("values"),
-      hangUpStops: ["1", "true"].includes(String(ctx.query.cancel_on_disconnect)),
+      onDisconnect: ["1", "true"].includes(String(ctx.query.cancel_on_disconnect)) ? "cancel" : undefined,
       stream: (fetch, signal) =>
         clientFor(ctx.headers, services.upstream, fetch).runs.joinStream(threadId, runId, {
           signal,

@@ -1,8 +1,8 @@
 import type { Middleware } from "koa";
 import { asObject, asText, readText } from "../read-body.ts";
 import type { Services } from "../services.ts";
-import { askedModes, isAddition, type RunBody, stoppable } from "../sse/modes.ts";
-import { beforeRun, type NewRun } from "../stop/before-run.ts";
+import { askedModes, isAddition, stoppable } from "../sse/modes.ts";
+import { beforeRun, withStrategy } from "../stop/before-run.ts";
 import { clientFor } from "../upstream.ts";
 import { requireId } from "./ids.ts";
 import { streamToClient } from "./stream-to-client.ts";
@@ -14,7 +14,7 @@ export function runsStream(services: Services): Middleware {
     const text = await readText(ctx.req, services.settings.bodyLimit);
     const created = await services.threads.creating(threadId);
     try {
-      const asked: (RunBody & NewRun) | undefined = asObject(text);
+      const asked = withStrategy(asObject(text), services.settings.multitaskDefault);
       if (asked) await beforeRun(services, ctx.headers, threadId, asked);
       const takesTools = (await services.server.kind()) === "js";
       const { body, added } = asked ? stoppable(asked, takesTools) : { body: undefined, added: [] };
@@ -23,7 +23,7 @@ export function runsStream(services: Services): Middleware {
         body: body ? asText(body) : text,
         keep: ({ event }) => !isAddition(event, added),
         wantsValues: askedModes(asked ?? {}).includes("values"),
-        hangUpStops: asked?.on_disconnect === "cancel",
+        onDisconnect: asked?.on_disconnect,
         onRun: created,
         stream: (fetch, signal) =>
           clientFor(ctx.headers, services.upstream, fetch).runs.stream(threadId, String(asked?.assistant_id), {

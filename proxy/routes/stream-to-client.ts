@@ -4,7 +4,7 @@ import type { Frame } from "../sse/frames.ts";
 import { pipingFetch } from "../sse/pipe.ts";
 import { resultOfRefused } from "../stop/rollback-refused.ts";
 import type { StopResult } from "../stop/stop-run.ts";
-import { asCaller, clientFor } from "../upstream.ts";
+import { asCaller } from "../upstream.ts";
 
 export interface ClientStream {
   threadId: string;
@@ -17,8 +17,8 @@ export interface ClientStream {
   keep: (frame: Frame) => boolean;
   /** After a stop, the client gets the reconciled state as a last `values`. */
   wantsValues: boolean;
-  /** The client said that its hanging up means Stop. */
-  hangUpStops: boolean;
+  /** What the client said its hanging up means. */
+  onDisconnect: unknown;
   /** Called with the run's id as soon as it is known. */
   onRun?: (runId: string) => void;
   /** The SDK's call that opens the stream. */
@@ -41,7 +41,7 @@ export async function streamToClient(services: Services, ctx: Context, options: 
   });
   // Where a hang-up means Stop, the run's id has to be known before its creation is let go.
   const onClose = () => {
-    if (runId || !options.hangUpStops) gone.abort();
+    if (runId || !services.hangUps.stopsAtOnce(options.onDisconnect)) gone.abort();
   };
   ctx.res.once("close", onClose);
   const { fetch, wire } = pipingFetch({
@@ -69,7 +69,6 @@ export async function streamToClient(services: Services, ctx: Context, options: 
     for await (const _part of options.stream(fetch, gone.signal)) {
       // Its bytes have gone to the client already.
     }
-    if (gone.signal.aborted) return hangUp(services, ctx, options, runId);
     // A stop that failed answers whoever asked for it; this reader just sees the stream end.
     const result = await stopped?.catch(resultOfRefused);
     if (options.wantsValues && result?.outcome === "stopped") {
@@ -78,12 +77,13 @@ export async function streamToClient(services: Services, ctx: Context, options: 
     }
     ctx.res.end();
   } catch (error) {
-    if (gone.signal.aborted) return hangUp(services, ctx, options, runId);
+    if (gone.signal.aborted) return;
     if (!wire.open) return await asCaller(Promise.reject(error));
     services.log.warn({ err: error, thread_id: threadId, run_id: runId }, "stream broke off");
     ctx.res.destroy();
   } finally {
     leave?.(!gone.signal.aborted);
+    if (gone.signal.aborted && runId) services.hangUps.left(ctx.headers, threadId, runId, options.onDisconnect);
     unwatch();
     ctx.res.off("close", onClose);
   }
@@ -95,10 +95,4 @@ function watch(services: Services, runId: string | undefined, onStop: (stop: Pro
 
 function runIdIn(headers: Headers): string | undefined {
   return /\/runs\/([^/?]+)/.exec(headers.get("content-location") ?? "")?.[1];
-}
-
-/** The reader has left. Where that means Stop, the run is stopped and its text kept. */
-function hangUp(services: Services, ctx: Context, { threadId, hangUpStops }: ClientStream, runId?: string): void {
-  services.threads.hungUp(threadId);
-  if (hangUpStops && runId) services.stops.stopAfterHangUp(clientFor(ctx.headers, services.upstream), threadId, runId);
 }

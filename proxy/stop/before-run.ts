@@ -4,6 +4,7 @@ import type { Action, Reason } from "../core/cut.ts";
 import { isWhole } from "../core/whole.ts";
 import { insistentFetch } from "../insist.ts";
 import type { Services } from "../services.ts";
+import type { RunBody } from "../sse/modes.ts";
 import { clientFor, statusOf } from "../upstream.ts";
 import type { Readers } from "./readers.ts";
 import { readState } from "./reconcile.ts";
@@ -11,12 +12,17 @@ import { resultOfRefused } from "./rollback-refused.ts";
 import { isTerminal } from "./settle.ts";
 
 /** What is asked of the new run, as far as it concerns the one before it. */
-export interface NewRun {
+export interface NewRun extends RunBody {
   multitask_strategy?: unknown;
   input?: unknown;
   command?: unknown;
   checkpoint?: unknown;
   checkpoint_id?: unknown;
+}
+
+/** The run as it is asked for, with the strategy that runs without one have here. */
+export function withStrategy(wanted: NewRun | undefined, strategy: string | undefined): NewRun | undefined {
+  return wanted && strategy && wanted.multitask_strategy == null ? { ...wanted, multitask_strategy: strategy } : wanted;
 }
 
 const cutStatuses: string[] = ["interrupted", "error", "timeout"] satisfies Reason[];

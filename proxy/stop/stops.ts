@@ -1,8 +1,6 @@
 import type { Client, Run } from "@langchain/langgraph-sdk";
-import type { Logger } from "pino";
 import type { Action, Keep, Stop } from "../core/cut.ts";
 import { resultOfRefused } from "./rollback-refused.ts";
-import { isTerminal } from "./settle.ts";
 import { type StopResult, stopRun } from "./stop-run.ts";
 import type { Threads } from "./threads.ts";
 
@@ -22,30 +20,17 @@ export class Stops {
   #last = new Map<string, Remembered>();
   #watchers = new Map<string, Set<(stop: Promise<StopResult>) => void>>();
 
-  #log: Pick<Logger, "error">;
   /** The key that the conversation has in most graphs' state. */
   readonly preferredKey: string;
 
-  constructor(threads: Threads, log: Pick<Logger, "error">, preferredKey: string) {
+  constructor(threads: Threads, preferredKey: string) {
     this.#threads = threads;
-    this.#log = log;
     this.preferredKey = preferredKey;
   }
 
   /** A stop as the user asks for it, at this moment. */
   asked(runId: string, action: Action = "interrupt", keep: Keep = "partial"): Stop {
     return { runId, action, keep, reason: "user", at: new Date().toISOString(), preferredKey: this.preferredKey };
-  }
-
-  /** The reader has left, where that means Stop. Nobody waits for the answer; a failure is logged. */
-  stopAfterHangUp(client: Client, threadId: string, runId: string): void {
-    const stop = async () => {
-      const run = await client.runs.get(threadId, runId);
-      if (!isTerminal(run)) await this.stop(client, threadId, run, this.asked(runId));
-    };
-    this.#threads.stopping(threadId, stop).catch((error: unknown) => {
-      this.#log.error({ err: error, thread_id: threadId, run_id: runId }, "stop after a hang-up failed");
-    });
   }
 
   /** Stops the run in the caller's name, who has read it as `run`; nobody gets an answer without having read it. */

@@ -108,6 +108,15 @@ export class Threads {
     setTimeout(() => this.#sweep(threadId), afterHangUp + 1).unref();
   }
 
+  /** Resolves when no stop is under way on any thread. */
+  async idle(): Promise<void> {
+    for (;;) {
+      const stops = [...this.#threads.values()].flatMap((thread) => [...thread.stops]);
+      if (stops.length === 0) return;
+      await Promise.all(stops);
+    }
+  }
+
   isStopping(threadId: string): boolean {
     return (this.#threads.get(threadId)?.stops.size ?? 0) > 0;
   }

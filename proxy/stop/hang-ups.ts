@@ -1,0 +1,55 @@
+import type { IncomingHttpHeaders } from "node:http";
+import { insistentFetch } from "../insist.ts";
+import type { Services } from "../services.ts";
+import { clientFor } from "../upstream.ts";
+import { isTerminal } from "./settle.ts";
+
+/**
+ * What a reader's leaving means to the run it leaves: nothing, or Stop with
+ * its text kept. `ON_DISCONNECT=respect` does what the run was created with;
+ * `stop` takes every hang-up for a Stop, unless a reader is back in time.
+ */
+export class HangUps {
+  #services: Pick<Services, "settings" | "threads" | "readers" | "stops" | "log" | "upstream">;
+  #closing = false;
+
+  constructor(services: Pick<Services, "settings" | "threads" | "readers" | "stops" | "log" | "upstream">) {
+    this.#services = services;
+  }
+
+  /** From now on it is this replica that leaves, not its readers. */
+  close(): void {
+    this.#closing = true;
+  }
+
+  /** Whether a run that says `cancel` is stopped as soon as its reader leaves. */
+  stopsAtOnce(onDisconnect: unknown): boolean {
+    return onDisconnect === "cancel" && this.#services.settings.onDisconnect !== "continue";
+  }
+
+  /** The caller, whose headers these are, has left the run before its end. */
+  left(caller: IncomingHttpHeaders, threadId: string, runId: string, onDisconnect: unknown): void {
+    const { settings, threads, readers } = this.#services;
+    if (this.#closing) return;
+    threads.hungUp(threadId);
+    if (this.stopsAtOnce(onDisconnect)) this.#stop(caller, threadId, runId);
+    else if (settings.onDisconnect === "stop") {
+      setTimeout(() => {
+        if (!this.#closing && readers.haveLeft(runId)) this.#stop(caller, threadId, runId);
+      }, settings.rejoinGrace).unref();
+    }
+  }
+
+  /** Nobody waits for the answer; a failure is logged. */
+  #stop(caller: IncomingHttpHeaders, threadId: string, runId: string): void {
+    const { threads, stops, log, upstream } = this.#services;
+    const client = clientFor(caller, upstream, insistentFetch);
+    const stop = async () => {
+      const run = await client.runs.get(threadId, runId);
+      if (!isTerminal(run)) await stops.stop(client, threadId, run, stops.asked(runId));
+    };
+    threads.stopping(threadId, stop).catch((error: unknown) => {
+      log.error({ err: error, thread_id: threadId, run_id: runId }, "stop after a hang-up failed");
+    });
+  }
+}
