@@ -1,6 +1,7 @@
 import type { Middleware } from "koa";
 import type { Services } from "../services.ts";
 import { addedModes, askedModes, isAddition } from "../sse/modes.ts";
+import { isTerminal } from "../stop/settle.ts";
 import { asCaller, clientFor } from "../upstream.ts";
 import { requireId } from "./ids.ts";
 import { streamToClient } from "./stream-to-client.ts";
@@ -24,7 +25,8 @@ export function runsJoin(services: Services): Middleware {
       runId: run.run_id,
       query: withoutCancel(ctx.querystring),
       keep: ({ event }) => !isAddition(event, added),
-      wantsValues: modes.includes("values"),
+      // A run that was over before it was joined is replayed as it was.
+      wantsValues: modes.includes("values") && !isTerminal(run),
       onDisconnect: ["1", "true"].includes(String(ctx.query.cancel_on_disconnect)) ? "cancel" : undefined,
       stream: (fetch, signal) =>
         clientFor(ctx.headers, services.upstream, fetch).runs.joinStream(threadId, runId, {

@@ -1,10 +1,12 @@
 import type { Context } from "koa";
+import { insistentFetch } from "../insist.ts";
 import type { Services } from "../services.ts";
 import type { Frame } from "../sse/frames.ts";
 import { pipingFetch } from "../sse/pipe.ts";
 import { resultOfRefused } from "../stop/rollback-refused.ts";
 import type { StopResult } from "../stop/stop-run.ts";
-import { asCaller } from "../upstream.ts";
+import { stoppedElsewhere } from "../stop/stopped-elsewhere.ts";
+import { asCaller, clientFor } from "../upstream.ts";
 
 export interface ClientStream {
   threadId: string;
@@ -69,10 +71,10 @@ export async function streamToClient(services: Services, ctx: Context, options: 
     for await (const _part of options.stream(fetch, gone.signal)) {
       // Its bytes have gone to the client already.
     }
-    // A stop that failed answers whoever asked for it; this reader just sees the stream end.
-    const result = await stopped?.catch(resultOfRefused);
-    if (options.wantsValues && result?.outcome === "stopped") {
-      const lines = ["event: values", `data: ${JSON.stringify(result.values)}`, "", ""];
+    if (gone.signal.aborted) return;
+    const values = options.wantsValues && runId && (await valuesAfterStop(services, ctx, threadId, runId, stopped));
+    if (values) {
+      const lines = ["event: values", `data: ${JSON.stringify(values)}`, "", ""];
       ctx.res.write(lines.join(wire.newline));
     }
     ctx.res.end();
@@ -87,6 +89,23 @@ export async function streamToClient(services: Services, ctx: Context, options: 
     unwatch();
     ctx.res.off("close", onClose);
   }
+}
+
+/** The thread's values as a stop has left them, of this replica or another; undefined if there was none. */
+async function valuesAfterStop(
+  { upstream, settings }: Services,
+  ctx: Context,
+  threadId: string,
+  runId: string,
+  stopped: Promise<StopResult> | undefined,
+): Promise<unknown> {
+  if (!stopped) {
+    const client = clientFor(ctx.headers, upstream, insistentFetch);
+    return await stoppedElsewhere(client, threadId, runId, settings.messagesKey);
+  }
+  // A stop that failed answers whoever asked for it; this reader just sees the stream end.
+  const result = await stopped.catch(resultOfRefused);
+  return result?.outcome === "stopped" ? result.values : undefined;
 }
 
 function watch(services: Services, runId: string | undefined, onStop: (stop: Promise<StopResult>) => void) {
