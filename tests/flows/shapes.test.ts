@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Message } from "../../proxy/core/message.ts";
-import { actions, begin, cut, type How, isUndone, spoken } from "../helpers/cell.ts";
+import { actions, beginHeld, cut, type How, isUndone, spoken } from "../helpers/cell.ts";
 import { send, stop, useFlow } from "../helpers/flow.ts";
 import { type Shape, shapes, speech } from "../helpers/shapes.ts";
 import type { Reply } from "../helpers/strict-model.ts";
@@ -20,14 +20,6 @@ const moments: Record<string, Reply> = {
 
 const flow = useFlow();
 
-/** Begins a turn; resolves when those who speak at `step` are held. */
-async function reach(shape: Shape, step: number, prompt: string, held: Reply) {
-  const speakers = shape.steps[step] ?? [];
-  const turn = await begin(flow, shape, prompt, Object.fromEntries(speakers.map((speaker) => [speaker, [held]])));
-  for (const speaker of speakers) await (await turn.scripts.get(speaker)?.call(0))?.held.opened;
-  return turn;
-}
-
 describe.concurrent.each(shapes)("$graph", (shape) => {
   const cells = shape.steps.flatMap((speakers, step) =>
     Object.keys(moments)
@@ -38,7 +30,7 @@ describe.concurrent.each(shapes)("$graph", (shape) => {
   it.each(cells)("$speakers, $moment: $action, keep $keep", async ({ step, moment, action, keep }) => {
     const how = { action, keep };
     const prompt = `${shape.graph} ${step} ${moment} ${action} ${keep}`;
-    const { left } = await cut(flow, await reach(shape, step, prompt, moments[moment] ?? {}), how);
+    const { left } = await cut(flow, await beginHeld(flow, shape, step, prompt, moments[moment] ?? {}), how);
     expect(spoken(left)).toEqual(isUndone(how) ? [] : whatStays(shape, step, moment, how));
   });
 });

@@ -3,7 +3,7 @@ import { expect, inject } from "vitest";
 import { isAI, isTool, type Message, messagesIn, textOf, typeOf } from "../../proxy/core/message.ts";
 import { dirt } from "../storm/verdict.ts";
 import { type Flow, type Live, type StopBody, send, stop } from "./flow.ts";
-import { inputFor, keyOf, type Shape, speech } from "./shapes.ts";
+import { hasNoConversation, inputFor, keyOf, type Shape, speech } from "./shapes.ts";
 import type { Reply, Script } from "./strict-model.ts";
 
 /** How a run is stopped. */
@@ -57,6 +57,14 @@ export async function begin(
   return { shape, prompt, threadId, before, live: send(flow.client, threadId, prompt, asked), scripts };
 }
 
+/** Begins a turn; resolves when all who speak at `step` are held. */
+export async function beginHeld(flow: Flow, shape: Shape, step: number, prompt: string, held: Reply): Promise<Turn> {
+  const speakers = shape.steps[step] ?? [];
+  const turn = await begin(flow, shape, prompt, Object.fromEntries(speakers.map((speaker) => [speaker, [held]])));
+  for (const speaker of speakers) await (await turn.scripts.get(speaker)?.call(0))?.held.opened;
+  return turn;
+}
+
 /** A whole turn, in which everyone says the same; fails if it doesn't end well. */
 export async function wholeTurn(flow: Flow, shape: Shape, threadId: string, prompt: string): Promise<Message[]> {
   flow.model.script(prompt, { text: ["Very well."] });
@@ -80,12 +88,13 @@ export async function cut(flow: Flow, turn: Turn, how: How): Promise<{ body: Sto
   return { body, left };
 }
 
-/** Checks what the stop has left of the turn, and returns it. */
+/** Checks what the stop has left of the turn, in which the user has `asked`, and returns it. */
 export async function lookAt(
   flow: Flow,
   { shape, threadId, prompt, before }: Turn,
   how: How,
-  body: StopBody,
+  body: Pick<StopBody, "input">,
+  asked: string[] = [prompt],
 ): Promise<Message[]> {
   const { values, next } = await flow.client.threads.getState(threadId);
   expect(next).toEqual([]);
@@ -97,15 +106,22 @@ export async function lookAt(
   if (isUndone(how)) {
     expect(values).toEqual(before.values);
     expect(body.input).toMatchObject(inputFor(shape, prompt));
-  } else if (shape.graph !== "no_conversation") {
-    expect(left.filter((message) => typeOf(message) === "human").map(({ content }) => textOf(content))).toEqual([
-      prompt,
-    ]);
+  } else if (!hasNoConversation(shape)) {
+    expect(left.filter((message) => typeOf(message) === "human").map(({ content }) => textOf(content))).toEqual(asked);
   }
   if (how.action === "rollback") {
     expect(left.filter((message) => isTool(message) || (message.tool_calls?.length ?? 0) > 0)).toEqual([]);
   }
   return left;
+}
+
+/** Resolves when the server has the results of so many tasks of the step that is running. */
+export async function finishedTasks(flow: Flow, threadId: string, count: number): Promise<void> {
+  const results = async () => {
+    const { tasks } = await flow.direct.threads.getState(threadId);
+    return tasks.filter((task) => (task as { result?: unknown }).result != null).length;
+  };
+  await expect.poll(results).toBe(count);
 }
 
 /** The next message is accepted, and changes nothing that was said before. */
@@ -114,7 +130,7 @@ export async function goesOn(flow: Flow, shape: Shape, threadId: string, prompt:
   const messages = messagesIn(values, keyOf(shape));
   const after = await wholeTurn(flow, shape, threadId, prompt);
   expect(after.slice(0, messages.length)).toEqual(messages);
-  if (shape.graph !== "no_conversation") expect(after.length).toBeGreaterThan(messages.length);
+  if (!hasNoConversation(shape)) expect(after.length).toBeGreaterThan(messages.length);
 }
 
 /** What the assistant says in these messages. */

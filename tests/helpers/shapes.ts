@@ -29,10 +29,25 @@ export const shapes: Shape[] = [
   { graph: "no_conversation", steps: [["essayist"], ["shortener"]], inward: ["essayist", "shortener"] },
 ];
 
+export function shapeOf(graph: string): Shape {
+  const shape = shapes.find((one) => one.graph === graph);
+  if (!shape) throw new Error(`There is no shape ${graph}.`);
+  return shape;
+}
+
+/** The shape with gates between its steps; `gates` are those that every turn passes. */
+export const gated = (graph: string, gates: string[] = []): Shape => ({
+  ...shapeOf(graph),
+  graph: `gated_${graph}`,
+  gates,
+});
+
 export const keyOf = ({ key = "messages" }: Shape): string => key;
 
+export const hasNoConversation = ({ graph }: Shape): boolean => graph.endsWith("no_conversation");
+
 export const inputFor = (shape: Shape, text: string): Record<string, unknown> =>
-  shape.graph === "no_conversation" ? { topic: text } : { [keyOf(shape)]: [{ role: "user", content: text }] };
+  hasNoConversation(shape) ? { topic: text } : { [keyOf(shape)]: [{ role: "user", content: text }] };
 
 /** What a speaker says who is not held. */
 export const speech = (speaker: string): string => `${speaker} has spoken.`;
