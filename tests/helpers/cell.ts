@@ -1,10 +1,13 @@
 import type { ThreadState } from "@langchain/langgraph-sdk";
-import { expect, inject } from "vitest";
+import { expect, inject, vi } from "vitest";
 import { isAI, isTool, type Message, messagesIn, textOf, typeOf } from "../../proxy/core/message.ts";
 import { dirt } from "../storm/verdict.ts";
 import { type Flow, type Live, type StopBody, send, stop } from "./flow.ts";
 import { hasNoConversation, inputFor, keyOf, type Shape, speech } from "./shapes.ts";
 import type { Reply, Script } from "./strict-model.ts";
+
+/** How long a server may take to be where a test waits for it, in milliseconds. */
+export const patience = 20_000;
 
 /** How a run is stopped. */
 export interface How {
@@ -117,11 +120,13 @@ export async function lookAt(
 
 /** Resolves when the server has the results of so many tasks of the step that is running. */
 export async function finishedTasks(flow: Flow, threadId: string, count: number): Promise<void> {
-  const results = async () => {
-    const { tasks } = await flow.direct.threads.getState(threadId);
-    return tasks.filter((task) => (task as { result?: unknown }).result != null).length;
-  };
-  await expect.poll(results).toBe(count);
+  await vi.waitUntil(async () => (await resultsIn(flow, threadId)).length === count, patience);
+}
+
+/** The results of the tasks of the step that is running, as the server has them. */
+export async function resultsIn(flow: Flow, threadId: string): Promise<unknown[]> {
+  const { tasks } = await flow.direct.threads.getState(threadId);
+  return tasks.map((task) => (task as { result?: unknown }).result).filter((result) => result != null);
 }
 
 /** The next message is accepted, and changes nothing that was said before. */
