@@ -44,7 +44,7 @@ export async function startPythonServer(langgraph: string, env: Record<string, s
     copyFileSync(join(root, "tests/fixtures/python", file), join(directory, file));
   }
   const port = await freePort();
-  const args = ["dev", "--no-browser", "--no-reload", "--n-jobs-per-worker", "10", "--host", "127.0.0.1", "--port"];
+  const args = ["dev", "--no-browser", "--no-reload", "--n-jobs-per-worker", "20", "--host", "127.0.0.1", "--port"];
   const path = `${dirname(langgraph)}:${process.env.PATH}`;
   return await startIn(directory, port, langgraph, [...args, String(port)], { ...env, PATH: path });
 }
