@@ -11,7 +11,7 @@ export default defineConfig({
           include: ["tests/flows/**/*.test.ts"],
           globalSetup: ["tests/helpers/flows-setup.ts"],
           fileParallelism: false,
-          maxConcurrency: 8,
+          maxConcurrency: 16,
           expect: { poll: { timeout: 20_000 } },
           testTimeout: 30_000,
           hookTimeout: 60_000,

@@ -54,9 +54,14 @@ function wholeWrite({ values }: State, cut: Cut, entrypoint: string): Write {
   return { values: { ...Object(values), [key]: all }, asNode: entrypoint };
 }
 
-/** The plan after a rollback: the turn goes back in as plain conversation. */
+/**
+ * The plan after a rollback: the turn goes back in as plain conversation. A run
+ * that had gone on from a pause leaves there what its tools came to, which no
+ * server deletes with it; that is kept, or the calls would stay open.
+ */
 export function nextTurnWrite(state: State, cut: Cut, before: Item[], turn: Message[]): Write | undefined {
-  if (turn.length === 0) return undefined;
+  if (cut.resumed && state.tasks.some((task) => task.result != null)) return letGo;
+  if (turn.length === 0) return cut.resumed && state.next.length > 0 && !isPaused(state) ? letGo : undefined;
   const key = cut.messagesKey;
   const messages = messagesIn(state.values, key);
   const absent = turn.filter(({ id }) => !messages.some((message) => message.id === id));

@@ -20,7 +20,7 @@ export type Outcome = "stopped" | "finished" | "superseded";
 /** What a stop of one run came to. */
 export interface StopResult extends Report {
   outcome: Outcome;
-  /** The input of a turn that was undone. */
+  /** The input of a turn that was undone, or of a run that was taken out of the queue of a busy thread. */
   input?: unknown;
   /** The thread's values afterwards. */
   values: unknown;
@@ -88,11 +88,17 @@ async function afterwards(
     return { outcome: "stopped", ...reportOn(state, cut), values: state.values };
   }
   const late = (await hasOtherActiveRun(client, threadId, stop.runId)) || (await hadLaterTurn(client, threadId, run));
-  if (late) return superseded(state, cut);
+  if (late) return { ...superseded(state, cut), ...(isUnheard(before, state, stop) ? { input: inputOf(run) } : {}) };
   return stop.action === "rollback"
     ? await rollBack(client, threadId, run, state, cut)
     : await keepTurn(client, threadId, cut);
 }
+
+/** Cut while it waited in the queue, and what it was asked stands nowhere yet. */
+const isUnheard = (before: Run["status"], { metadata }: State, { runId }: Stop): boolean =>
+  before === "pending" && metadata?.run_id !== runId;
+
+const inputOf = (run: Run): unknown => (run as { kwargs?: { input?: unknown } }).kwargs?.input;
 
 /** Asks for the cancel and waits for the end side by side: some servers answer only when the run is over, or long after. */
 async function cancel(client: Client, threadId: string, run: Run): Promise<Run> {
@@ -127,7 +133,7 @@ async function keepTurn(client: Client, threadId: string, cut: Cut): Promise<Sto
 }
 
 async function rollBack(client: Client, threadId: string, run: Run, state: State, cut: Cut): Promise<StopResult> {
-  const { input } = (run as { kwargs?: { input?: unknown } }).kwargs ?? {};
+  const input = inputOf(run);
   const refusal = await deleteRun(client, threadId, cut.runId);
   if (refusal) {
     const result = await keepTurn(client, threadId, { ...cut, action: "interrupt" });

@@ -195,6 +195,19 @@ describe("the stop comes twice, or early", () => {
     ]);
   });
 
+  it("a run taken out of the queue hands back what the user said: the busy thread can't take it (case 19)", async () => {
+    const { threadId, live, call } = await inMidText("go on undisturbed");
+    const queued = send(flow.client, threadId, "never mind", { multitaskStrategy: "enqueue" });
+    const { body } = await stop(flow.proxy.url, threadId, { run_id: await queued.runId });
+    expect(body).toMatchObject({ outcome: "superseded", input: { messages: [{ content: "never mind" }] } });
+    call.release();
+    await Promise.all([live.ended, queued.ended]);
+    expect(outline(await conversation(flow.client, threadId))).toEqual([
+      "human: go on undisturbed",
+      `ai: ${story.join("")}`,
+    ]);
+  });
+
   it("a late stop does not touch the next run (case 4)", async () => {
     const { threadId, live, runId } = await inMidText("stop me, then ask again");
     await stop(flow.proxy.url, threadId);

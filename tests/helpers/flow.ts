@@ -58,6 +58,8 @@ export interface Asked {
   onDisconnect?: "cancel" | "continue";
   /** Instead of one message of the user's. */
   input?: Record<string, unknown>;
+  /** What a run that is paused goes on with, instead of an input. */
+  resume?: string;
 }
 
 /** Sends a message and goes on reading in the background. */
@@ -67,7 +69,9 @@ export function send(client: Client, threadId: string, text: string, asked: Aske
   const leave = new AbortController();
   const read = async () => {
     const stream = client.runs.stream(threadId, asked.graph ?? "agent", {
-      input: asked.input ?? { messages: [{ role: "user", content: text }] },
+      ...(asked.resume === undefined
+        ? { input: asked.input ?? { messages: [{ role: "user", content: text }] } }
+        : { command: { resume: asked.resume } }),
       streamMode: asked.streamMode ?? ["values", "messages-tuple"],
       multitaskStrategy: asked.multitaskStrategy,
       streamSubgraphs: asked.streamSubgraphs,

@@ -28,7 +28,21 @@ export default async function setup({ provide }: TestProject): Promise<() => Pro
   return () => server.close();
 }
 
-/** Every graph of tests/fixtures/shapes, by its file's name in snake case, and the two that are deployed. */
+/** The graphs of tests/fixtures/gated.ts. */
+const gated = [
+  "react",
+  "create_agent",
+  "nested",
+  "own_state",
+  "subagent",
+  "sequential_tools",
+  "branches",
+  "pipeline",
+  "supervisor",
+  "no_conversation",
+].map((name) => [`gated_${name}`, `tests/fixtures/gated.ts:${name}`]);
+
+/** Every graph of tests/fixtures/shapes, by its file's name in snake case, those with gates, and the two that are deployed. */
 const shapes = readdirSync(resolve(import.meta.dirname, "../fixtures/shapes"))
   .filter((file) => file !== "nodes.ts")
   .map((file) => [file.replace(/\.ts$/, "").replaceAll("-", "_"), `tests/fixtures/shapes/${file}:graph`]);
@@ -36,6 +50,5 @@ const shapes = readdirSync(resolve(import.meta.dirname, "../fixtures/shapes"))
 export const graphs: Record<string, string> = {
   agent: "graph/agent.ts:graph",
   deep_agent: "graph/deep-agent.ts:graph",
-  sequential_tools: "tests/fixtures/sequential-tools.ts:graph",
-  ...Object.fromEntries(shapes),
+  ...Object.fromEntries([...shapes, ...gated]),
 };

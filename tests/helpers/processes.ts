@@ -55,11 +55,12 @@ export async function startPythonServer(
 ): Promise<Server> {
   const directory = mkdtempSync(join(tmpdir(), "fermata-python-"));
   const fixtures = join(root, "tests/fixtures/python");
-  for (const file of ["graphs.py", "shapes.py", "auth.py"]) copyFileSync(join(fixtures, file), join(directory, file));
+  for (const file of ["graphs.py", "shapes.py", "gated.py", "auth.py"])
+    copyFileSync(join(fixtures, file), join(directory, file));
   const own = JSON.parse(readFileSync(join(fixtures, "langgraph.json"), "utf8")) as Config;
   writeFileSync(join(directory, "langgraph.json"), JSON.stringify({ ...own, ...config }));
   const port = await freePort();
-  const args = ["dev", "--no-browser", "--no-reload", "--n-jobs-per-worker", "10", "--host", "127.0.0.1", "--port"];
+  const args = ["dev", "--no-browser", "--no-reload", "--n-jobs-per-worker", "20", "--host", "127.0.0.1", "--port"];
   const path = `${dirname(langgraph)}:${process.env.PATH}`;
   return await startIn(directory, port, langgraph, [...args, String(port)], { ...env, PATH: path });
 }

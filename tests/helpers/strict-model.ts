@@ -61,11 +61,16 @@ export interface Probe {
   /** The tool's connection was closed before it had its answer. */
   hungUp: Gate;
   answer(text: string): void;
+  /** The tool throws. */
+  fail(): void;
   /** When it happened, by `performance.now()`. */
   startedAt?: number;
   answeredAt?: number;
   hungUpAt?: number;
 }
+
+/** Said: the text, or nothing where the probe fails. */
+type Answerable = Probe & { said: Gate<string | undefined> };
 
 interface Scripted extends Script {
   replies: Reply[];
@@ -75,10 +80,11 @@ interface Scripted extends Script {
 /** On the given port, or on any free one. */
 export async function startStrictModel(port = 0): Promise<StrictModel> {
   const scripts = new Map<string, Scripted>();
-  const probes = new Map<string, Probe & { said: Gate<string> }>();
+  const probes = new Map<string, Answerable>();
   const openProbe = (name: string) => {
-    const said = gate<string>();
-    const probe = probes.get(name) ?? { started: gate(), hungUp: gate(), said, answer: said.open };
+    const said = gate<string | undefined>();
+    const fail = () => said.open(undefined);
+    const probe = probes.get(name) ?? { started: gate(), hungUp: gate(), said, answer: said.open, fail };
     probes.set(name, probe);
     return probe;
   };
@@ -120,7 +126,7 @@ export async function startStrictModel(port = 0): Promise<StrictModel> {
   return model;
 }
 
-async function answerProbe(probe: Probe & { said: Gate<string> }, response: ServerResponse): Promise<void> {
+async function answerProbe(probe: Answerable, response: ServerResponse): Promise<void> {
   probe.startedAt ??= performance.now();
   probe.started.open();
   response.once("close", () => {
@@ -130,7 +136,8 @@ async function answerProbe(probe: Probe & { said: Gate<string> }, response: Serv
   });
   const text = await probe.said.opened;
   if (response.destroyed) return;
-  response.end(text, () => {
+  if (text === undefined) response.statusCode = 500;
+  response.end(text ?? "It does not work.", () => {
     probe.answeredAt = performance.now();
   });
 }

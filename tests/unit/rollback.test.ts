@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { gatherCut, type Stop } from "../../proxy/core/cut.ts";
+import { gatherCut, type Stop, type Task } from "../../proxy/core/cut.ts";
 import { nextTurnWrite } from "../../proxy/core/plan.ts";
 import { turnOf } from "../../proxy/core/turn.ts";
 import { fold, recording } from "./recording.ts";
@@ -35,5 +35,17 @@ describe("a rollback", () => {
 
   it("that keeps nothing writes nothing", () => {
     expect(rolledBack(graphs.react, "js-text", { keep: "nothing" }).writes).toEqual([]);
+  });
+
+  it("of a run that went on from a pause keeps what its tools came to, or their calls would stay open", () => {
+    const { run, state, parts } = recording("js-text");
+    const resumed = { ...run, kwargs: { command: { resume: "yes" } } };
+    const cut = gatherCut({ ...asked, runId: run.run_id, action: "rollback" }, resumed, state, fold(parts));
+    const pause = { id: "task", name: "tools", interrupts: [{}] };
+    const next = (tasks: Task[], at: string[]) => nextTurnWrite({ values: {}, tasks, next: at }, cut, [], []);
+    const letGo = { values: null, asNode: "__end__" };
+    expect(next([{ ...pause, result: { messages: [] } }], [])).toEqual(letGo);
+    expect(next([{ id: "later", name: "agent" }], ["agent"])).toEqual(letGo);
+    expect(next([pause], ["tools"])).toBeUndefined();
   });
 });
