@@ -1,7 +1,7 @@
 import { describe, expect, inject, it } from "vitest";
 import { isAI, type Message, messagesIn, textOf } from "../../proxy/core/message.ts";
 import { send, stop, useFlow } from "../helpers/flow.ts";
-import type { Reply } from "../helpers/strict-model.ts";
+import type { Reply } from "../helpers/model/script.ts";
 import { dirt } from "../storm/verdict.ts";
 
 /** A graph, who speaks in it in which order, and who of them has tools. */

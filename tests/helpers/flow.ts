@@ -1,6 +1,6 @@
 import { Client, type StreamMode } from "@langchain/langgraph-sdk";
 import { afterAll, beforeAll, expect, inject } from "vitest";
-import { type Message, messagesIn } from "../../proxy/core/message.ts";
+import { type Message, messagesIn, textOf } from "../../proxy/core/message.ts";
 import type { Listening } from "../../proxy/listen.ts";
 import { gate } from "./gate.ts";
 import { startProxy } from "./proxy.ts";
@@ -58,6 +58,7 @@ export interface Asked {
   onDisconnect?: "cancel" | "continue";
   /** Instead of one message of the user's. */
   input?: Record<string, unknown>;
+  configurable?: Record<string, unknown>;
 }
 
 /** Sends a message and goes on reading in the background. */
@@ -72,6 +73,7 @@ export function send(client: Client, threadId: string, text: string, asked: Aske
       multitaskStrategy: asked.multitaskStrategy,
       streamSubgraphs: asked.streamSubgraphs,
       onDisconnect: asked.onDisconnect,
+      config: asked.configurable && { configurable: asked.configurable },
       signal: leave.signal,
       onRunCreated: ({ run_id }) => runId.open(run_id),
     });
@@ -90,7 +92,7 @@ function shownIn(parts: Live["parts"]): Map<string, string> {
     if (event !== "messages" || !Array.isArray(data)) continue;
     const [message] = data as [Message];
     if (message.type === "tool" || !message.id) continue;
-    shown.set(message.id, (shown.get(message.id) ?? "") + String(message.content));
+    shown.set(message.id, (shown.get(message.id) ?? "") + textOf(message.content));
   }
   return shown;
 }

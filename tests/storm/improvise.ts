@@ -1,4 +1,6 @@
-import type { ChatRequest, Reply, StrictModel } from "../helpers/strict-model.ts";
+import type { ChatRequest } from "../helpers/model/chat-completions.ts";
+import type { Reply } from "../helpers/model/script.ts";
+import type { StrictModel } from "../helpers/strict-model.ts";
 import { dice } from "./dice.ts";
 
 /** Ends the prompt of the message after the stop; it is answered briefly. */
