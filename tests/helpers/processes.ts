@@ -40,7 +40,7 @@ export async function startDevServer(graphs: Record<string, string>, env: Record
 /** The Python dev server with the graphs of tests/fixtures/python, from a virtual environment's `langgraph`. */
 export async function startPythonServer(langgraph: string, env: Record<string, string>): Promise<Server> {
   const directory = mkdtempSync(join(tmpdir(), "fermata-python-"));
-  for (const file of ["graphs.py", "shapes.py", "langgraph.json"]) {
+  for (const file of ["graphs.py", "shapes.py", "providers.py", "langgraph.json"]) {
     copyFileSync(join(root, "tests/fixtures/python", file), join(directory, file));
   }
   const port = await freePort();

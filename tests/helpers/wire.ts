@@ -2,8 +2,8 @@ import { type ContentBlock, isAI, isTool, type Message, textOf } from "../../pro
 import type { AnthropicBlock, AnthropicMessage } from "./anthropic-rules.ts";
 import type { OpenAIMessage } from "./openai-rules.ts";
 
-/** Blocks that LangChain's OpenAI model leaves out of what it sends; all others it passes on. */
-const notForOpenAI = ["thinking", "reasoning", "reasoning_content", "tool_use", "tool_call"];
+/** Blocks that LangChain's OpenAI model leaves out of what it sends; all others it passes on. `function_call` is Python's. */
+const notForOpenAI = ["thinking", "reasoning", "reasoning_content", "tool_use", "tool_call", "function_call"];
 
 /** Blocks that LangChain's Anthropic model sends; all others it leaves out. */
 const forAnthropic = ["text", "image", "document", "thinking", "redacted_thinking", "tool_use", "tool_result"];
@@ -59,7 +59,8 @@ function withInput(block: AnthropicBlock): AnthropicBlock {
 }
 
 function callsOf({ content, tool_calls: calls = [] }: Message): AnthropicBlock[] {
-  const written = typeof content === "string" ? [] : content.map(({ id }) => id);
+  const blocks = typeof content === "string" ? [] : content.filter(({ type }) => type === "tool_use");
+  const written = blocks.map(({ id }) => id);
   return calls
     .filter(({ id }) => !written.includes(id))
     .map(({ id, name, args }) => ({ type: "tool_use", id: id ?? "", name, input: args }));

@@ -22,7 +22,11 @@ export function anthropicMessages(): Api {
   return {
     messagesOf(request) {
       const { system, messages } = request as MessagesRequest;
-      return [{ role: "system", content: system ?? "" }, ...(messages as OpenAIMessage[])];
+      // LangChain's Python class makes one turn of what the user said in several.
+      const blocks = messages.flatMap(({ role, content }): OpenAIMessage[] =>
+        typeof content === "string" ? [{ role, content }] : content.map((block) => ({ role, content: [block] })),
+      );
+      return [{ role: "system", content: system ?? "" }, ...blocks];
     },
     violations: (request) =>
       anthropicViolations((request as MessagesRequest).messages, (signature) => issued.has(signature)),

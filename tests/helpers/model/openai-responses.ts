@@ -25,7 +25,12 @@ export function openaiResponses(): Api {
     messagesOf: (request) => (request as ResponsesRequest).input as unknown as OpenAIMessage[],
     violations(request) {
       const { input, store } = request as ResponsesRequest;
-      return responsesViolations(input, store === false ? new Map() : stored);
+      // Where nothing is stored, a call is taken as it is, whatever its id.
+      const isNamed = ({ type }: Item) => store !== false || type !== "function_call";
+      return responsesViolations(
+        input.map((item) => (isNamed(item) ? item : { ...item, id: undefined })),
+        store === false ? new Map() : stored,
+      );
     },
     say(reply, request) {
       const response = { id: `resp_${randomUUID()}`, object: "response", created_at: 0, model: "strict" };
