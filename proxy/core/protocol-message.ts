@@ -46,11 +46,12 @@ export class ProtocolMessage {
   }
 }
 
-/** Each delta adds to the fields of its block that are text: `text`, `reasoning`, `args`. */
+/** A delta adds to the fields of its block that are text, `text`, `reasoning`, `args`; or it has `fields`, as they are by then. */
 function extend(block: ContentBlock, delta: unknown): ContentBlock {
   if (!isObject(delta)) return block;
+  if (isObject(delta.fields)) return { ...block, ...delta.fields };
   const extended = { ...block };
-  for (const [field, value] of Object.entries(isObject(delta.fields) ? delta.fields : delta)) {
+  for (const [field, value] of Object.entries(delta)) {
     if (field === "type" || field === "index") continue;
     const before = extended[field];
     extended[field] = typeof value === "string" && typeof before === "string" ? before + value : value;

@@ -5,8 +5,11 @@ import type { Streamed } from "./transcript.ts";
 /** What a cut reply may keep of its provider's metadata: nothing by which the provider would look up what it never stored. */
 const keptMetadata = ["model_name", "model", "model_provider", "finish_reason", "stop_reason"];
 
-/** Raw copies of the calls, which go back to the provider as they are, half-streamed ones included. */
-const rawCalls = ["tool_calls", "function_call", "reasoning", "tool_outputs"];
+/** What would go back to the provider as it came, half-streamed calls included. */
+const rawFields = ["tool_calls", "function_call", "reasoning", "tool_outputs", "refusal"];
+
+/** Where LangChain keeps the provider's ids of calls. */
+const callIds = ["__openai_function_call_ids__", "__openai_custom_tool_call_ids__"];
 
 /**
  * A streamed reply as any provider will take it back, or undefined if nothing of it is left.
@@ -15,21 +18,38 @@ const rawCalls = ["tool_calls", "function_call", "reasoning", "tool_outputs"];
  * streaming, reasoning that was cut and its signature, provider item ids,
  * trailing white space. Every word of text stays. Id and name are kept.
  */
-export function safeMessage({ message, complete }: Streamed): Message | undefined {
+export function safeMessage({ message, complete }: Pick<Streamed, "message" | "complete">): Message | undefined {
   const calls = completeCalls(message, complete);
-  const content = complete ? message.content : withCalls(cutContent(message.content), message.content, calls);
-  const said = textOf(content).trim() !== "" || hasMedia(content) || Boolean(message.additional_kwargs?.refusal);
-  if (calls.length === 0 && !said) return undefined;
+  const said = withRefusal(message);
+  const content = complete ? withInputs(said, calls) : withCalls(cutContent(said, calls), said, calls);
+  if (calls.length === 0 && textOf(content).trim() === "" && !hasMedia(content)) return undefined;
   return {
     type: "ai",
     ...(message.id ? { id: message.id } : {}),
     ...(message.name ? { name: message.name } : {}),
     content,
     ...(calls.length > 0 ? { tool_calls: calls } : {}),
-    additional_kwargs: without(message.additional_kwargs, rawCalls),
+    additional_kwargs: without(message.additional_kwargs, complete ? rawFields : [...rawFields, ...callIds]),
     response_metadata: complete ? { ...message.response_metadata } : pick(message.response_metadata, keptMetadata),
     ...(message.usage_metadata ? { usage_metadata: message.usage_metadata } : {}),
   };
+}
+
+/** A stored reply without its calls, as if it had been cut before them. */
+export function withoutCalls({ tool_calls: _calls, ...message }: Message): Message | undefined {
+  const spoken = safeMessage({ message, complete: false });
+  const stopped = pick(message.response_metadata, ["stopped"]);
+  return spoken && { ...spoken, response_metadata: { ...spoken.response_metadata, ...stopped } };
+}
+
+/** A refusal is said in words; as a field or a part of its own, only the provider who said it takes it back. */
+function withRefusal({ content, additional_kwargs }: Message): Content {
+  const refusal = typeof additional_kwargs?.refusal === "string" ? additional_kwargs.refusal : "";
+  if (typeof content === "string") return content + refusal;
+  const said = content.map(({ refusal, ...block }) =>
+    block.type === "refusal" ? { ...block, type: "text", text: String(refusal) } : block,
+  );
+  return refusal ? [...said, { type: "text", text: refusal }] : said;
 }
 
 /** The calls whose arguments had all streamed: a JSON object that closes cannot go on. */
@@ -55,19 +75,25 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   }
 }
 
-function cutContent(content: Content): Content {
+function cutContent(content: Content, calls: ToolCall[]): Content {
   if (typeof content === "string") return content.trimEnd();
-  const kept = content.filter(isWhole).map(({ index: _index, ...block }) => block);
+  // Other providers' models pass redacted thinking on, and the rest of the thinking can't go without it.
+  const isRedacted = content.some(({ type }) => type === "redacted_thinking");
+  const kept = withoutLastThinking(content)
+    .filter((block) => isWhole(block) && !(isRedacted && isThinking(block)))
+    .map(({ index: _index, ...block }) => block);
   const last = kept.findLastIndex(isText);
   const trimmed = kept.map((block, at) => {
     if (!isText(block)) return block;
     const { id: _id, ...rest } = block;
     return { ...rest, text: at === last ? block.text?.trimEnd() : block.text };
   });
-  // A turn may not end in thinking, signed or not.
-  const end = trimmed.findLastIndex((block) => !isThinking(block));
-  return trimmed.slice(0, end + 1);
+  return calls.length > 0 ? trimmed : withoutLastThinking(trimmed);
 }
+
+/** What was last thought may have been cut, and no turn may end in it. */
+const withoutLastThinking = (blocks: ContentBlock[]) =>
+  blocks.slice(0, blocks.findLastIndex((block) => !isThinking(block)) + 1);
 
 const isText = (block: ContentBlock) => typeof block.text === "string";
 
@@ -79,6 +105,16 @@ function withCalls(content: Content, streamed: Content, calls: ToolCall[]): Cont
   return [...content, ...calls.map(({ id, name, args }) => ({ type: "tool_use", id, name, input: args }))];
 }
 
+/** While it streams, the input of Anthropic's call stands apart from its block; other providers' models pass that on. */
+function withInputs(content: Content, calls: ToolCall[]): Content {
+  if (typeof content === "string") return content;
+  const blocks = content.filter(({ type }) => type !== "input_json_delta");
+  return blocks.map((block) => {
+    if (block.type !== "tool_use" || typeof block.input !== "string") return block;
+    return { ...block, input: calls.find(({ id }) => id === block.id)?.args ?? {} };
+  });
+}
+
 const callBlocks = ["tool_use", "tool_call", "tool_call_chunk", "input_json_delta", "function_call"];
 
 export const isCallBlock = (block: ContentBlock): boolean => callBlocks.includes(block.type ?? "text");
@@ -87,9 +123,11 @@ export const isCallBlock = (block: ContentBlock): boolean => callBlocks.includes
 function isWhole(block: ContentBlock): boolean {
   if (isText(block) || (block.type ?? "text") === "text") return (block.text ?? "").trim() !== "";
   if (block.type === "thinking") return typeof block.signature === "string" && block.signature !== "";
-  // A provider's own tool that was cut has no result, and is refused without one.
-  return block.type !== "reasoning" && block.type !== "server_tool_use" && !isCallBlock(block);
+  return !notAlone.includes(block.type ?? "text") && !isCallBlock(block);
 }
+
+/** A provider's own tool that was cut has no result, and is refused without one; reasoning goes by an id. */
+const notAlone = ["reasoning", "server_tool_use", "non_standard"];
 
 const hasMedia = (content: Content): boolean =>
   typeof content !== "string" &&

@@ -109,7 +109,10 @@ export class TranscriptFold {
       if (!isMessage(message)) continue;
       if (isTool(message)) this.#result(message);
       else if (isAI(message) && message.id) {
-        this.#put(message.id, { message, fromChunks: message.type.endsWith("Chunk"), whole });
+        const draft = this.#drafts.get(message.id);
+        // Whoever asks for tuples as well has all of it in them.
+        if (draft?.chunk) draft.whole ||= whole;
+        else this.#put(message.id, { message, fromChunks: message.type.endsWith("Chunk"), whole });
       }
     }
   }
@@ -199,7 +202,9 @@ function isComplete(message: Message, draft: Draft): boolean {
   if (draft.fromChunks && typeOf(draft.message) === "ai" && !draft.message.type.endsWith("Chunk")) return true;
   if ((draft.message as { chunk_position?: unknown }).chunk_position === "last") return true;
   const metadata = message.response_metadata ?? {};
-  const reason = metadata.finish_reason ?? metadata.stop_reason ?? metadata.finishReason ?? metadata.done_reason;
+  const reasons = [metadata.finish_reason, metadata.stop_reason, metadata.finishReason, metadata.done_reason];
+  // JS Anthropic puts its reason beside the metadata.
+  const reason = [...reasons, message.additional_kwargs?.stop_reason].find((given) => given != null);
   if (typeof reason === "string" && reason !== "") return true;
   // JS drops OpenAI's finish reason, but the usage comes after it.
   const counted = metadata.model_provider === "openai" && (message.usage_metadata?.output_tokens ?? 0) !== 0;

@@ -1,7 +1,7 @@
 import { type Cut, inputMessages, type State } from "./cut.ts";
 import { type Content, isAI, type Message, messagesIn, textOf, typeOf } from "./message.ts";
 import { cutReplies } from "./replies.ts";
-import { isCallBlock } from "./safe-message.ts";
+import { isCallBlock, withoutCalls } from "./safe-message.ts";
 
 /**
  * A turn as plain conversation, to write back after a rollback: what the user
@@ -23,24 +23,20 @@ export function turnOf(state: State, before: Message[], input: unknown, cut: Cut
   ];
 }
 
-/** As it may stand at the end of a turn: no call blocks, no white space at the end. */
-function withoutCalls(content: Content): Content {
-  if (typeof content === "string") return content.trimEnd();
-  const blocks = content.filter((block) => !isCallBlock(block));
-  const last = blocks.findLastIndex(({ text }) => typeof text === "string");
-  return blocks.map((block, at) => (at === last ? { ...block, text: block.text?.trimEnd() } : block));
+/** The reply without its calls; nothing if it did nothing but call. */
+function plain(message: Message): Message[] {
+  if (textOf(message.content).trim() === "") return [];
+  const { content, tool_calls: calls = [] } = message;
+  if (calls.length === 0 && (typeof content === "string" || !content.some(isCallBlock))) {
+    return [{ ...message, content: trimmed(content) }];
+  }
+  const spoken = withoutCalls(message);
+  return spoken ? [spoken] : [];
 }
 
-/** The reply without its calls; nothing if it did nothing but call. */
-function plain({ tool_calls: _calls, ...message }: Message): Message[] {
-  if (textOf(message.content).trim() === "") return [];
-  const { tool_calls: _raw, ...kwargs } = message.additional_kwargs ?? {};
-  const { content } = message;
-  return [
-    {
-      ...message,
-      content: withoutCalls(content),
-      additional_kwargs: kwargs,
-    },
-  ];
+/** As it may stand at the end of a turn. */
+function trimmed(content: Content): Content {
+  if (typeof content === "string") return content.trimEnd();
+  const last = content.findLastIndex(({ text }) => typeof text === "string");
+  return content.map((block, at) => (at === last ? { ...block, text: block.text?.trimEnd() } : block));
 }

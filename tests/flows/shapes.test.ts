@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import type { Message } from "../../proxy/core/message.ts";
 import { actions, beginHeld, cut, type How, isUndone, spoken } from "../helpers/cell.ts";
 import { send, stop, useFlow } from "../helpers/flow.ts";
+import type { Reply } from "../helpers/model/script.ts";
 import { type Shape, shapes, speech } from "../helpers/shapes.ts";
-import type { Reply } from "../helpers/strict-model.ts";
 
 /** Where a run is cut: what the speaker who is held says, and after how many chunks it is held. */
 const moments: Record<string, Reply> = {

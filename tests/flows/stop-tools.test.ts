@@ -1,6 +1,6 @@
 import { describe, expect, inject, it } from "vitest";
 import { conversation, outline, send, stop, useFlow } from "../helpers/flow.ts";
-import type { Reply } from "../helpers/strict-model.ts";
+import type { Reply } from "../helpers/model/script.ts";
 
 const flow = useFlow();
 

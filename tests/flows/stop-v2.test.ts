@@ -1,22 +1,12 @@
 import { expect, inject, it } from "vitest";
-import { conversation, outline, send, stop, useFlow } from "../helpers/flow.ts";
+import { conversation, outline, runStart, send, stop, useFlow } from "../helpers/flow.ts";
 
 const flow = useFlow();
-
-const command = async (threadId: string, method: string, params: unknown) => {
-  const answer = await fetch(`${flow.proxy.url}/threads/${threadId}/commands`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ id: 1, method, params }),
-  });
-  return (await answer.json()) as { result: { run_id: string } };
-};
 
 async function start(prompt: string) {
   const { thread_id: threadId } = await flow.client.threads.create();
   const input = { messages: [{ role: "user", content: prompt }] };
-  const { result } = await command(threadId, "run.start", { assistant_id: "react", input });
-  return { threadId, runId: result.run_id };
+  return { threadId, runId: await runStart(flow.proxy.url, threadId, { assistant_id: "react", input }) };
 }
 
 async function goesOn(threadId: string, prompt: string) {

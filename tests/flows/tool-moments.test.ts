@@ -15,8 +15,8 @@ import {
   type Turn,
 } from "../helpers/cell.ts";
 import { type StopBody, send, stop, useFlow } from "../helpers/flow.ts";
+import type { Reply } from "../helpers/model/script.ts";
 import { gated, type Shape, shapeOf } from "../helpers/shapes.ts";
-import type { Reply } from "../helpers/strict-model.ts";
 
 const flow = useFlow();
 

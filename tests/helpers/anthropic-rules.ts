@@ -7,6 +7,7 @@ export interface AnthropicBlock {
   input?: unknown;
   tool_use_id?: string;
   signature?: unknown;
+  source?: unknown;
 }
 
 export interface AnthropicMessage {
@@ -19,7 +20,7 @@ export interface AnthropicMessage {
  *
  * Returns one sentence per violation, none if the history is sound. Adjacent
  * turns of one role are merged first, as the API does. Rules: the first turn is
- * the user's, no turn and no text is empty, the answers to an assistant turn's
+ * the user's, no turn and no text is empty, blocks are of known types, the answers to an assistant turn's
  * calls open the next turn and are exactly those, thinking is signed and is not
  * the last that is said, and a final assistant turn does not end in white space.
  *
@@ -65,10 +66,13 @@ function merge(messages: readonly AnthropicMessage[]): Turn[] {
   return turns;
 }
 
+const blockTypes = ["text", "image", "document", "thinking", "redacted_thinking", "tool_use", "tool_result"];
+
 function emptiness({ role, content }: Turn): string[] {
   return [
     ...(role === "user" || role === "assistant" ? [] : [`unexpected role '${role}'`]),
     ...(content.length === 0 ? ["all messages must have non-empty content"] : []),
+    ...content.flatMap(({ type }) => (blockTypes.includes(type) ? [] : [`unexpected block of type '${type}'`])),
     ...content.flatMap(({ type, text }) =>
       type === "text" && !text?.trim() ? ["text content blocks must contain non-whitespace text"] : [],
     ),

@@ -3,8 +3,8 @@ import { expect, inject, vi } from "vitest";
 import { isAI, isTool, type Message, messagesIn, textOf, typeOf } from "../../proxy/core/message.ts";
 import { dirt } from "../storm/verdict.ts";
 import { type Flow, type Live, type StopBody, send, stop } from "./flow.ts";
+import type { Reply, Script } from "./model/script.ts";
 import { hasNoConversation, inputFor, keyOf, type Shape, speech } from "./shapes.ts";
-import type { Reply, Script } from "./strict-model.ts";
 
 /** How long a server may take to be where a test waits for it, in milliseconds. */
 export const patience = 20_000;

@@ -1,8 +1,8 @@
 import { Client, type StreamMode } from "@langchain/langgraph-sdk";
 import { afterAll, beforeAll, expect, inject } from "vitest";
-import { type Message, messagesIn } from "../../proxy/core/message.ts";
+import { type Message, messagesIn, textOf } from "../../proxy/core/message.ts";
 import type { Listening } from "../../proxy/listen.ts";
-import { gate } from "./gate.ts";
+import { type Gate, gate } from "./gate.ts";
 import { startProxy } from "./proxy.ts";
 import { type StrictModel, startStrictModel } from "./strict-model.ts";
 
@@ -45,6 +45,8 @@ export interface Live {
   parts: { event: string; data: unknown }[];
   /** What the client shows of each message, by id. */
   shown(): Map<string, string>;
+  /** Resolves when a part of the stream has had these words in it. */
+  showed(words: string): Promise<void>;
   /** Resolves when the stream has ended. */
   ended: Promise<void>;
   hangUp(): void;
@@ -60,6 +62,7 @@ export interface Asked {
   input?: Record<string, unknown>;
   /** What a run that is paused goes on with, instead of an input. */
   resume?: string;
+  configurable?: Record<string, unknown>;
 }
 
 /** Sends a message and goes on reading in the background. */
@@ -67,6 +70,17 @@ export function send(client: Client, threadId: string, text: string, asked: Aske
   const runId = gate<string>();
   const parts: Live["parts"] = [];
   const leave = new AbortController();
+  const awaited = new Map<string, Gate>();
+  const notice = (part: unknown) => {
+    const text = JSON.stringify(part);
+    for (const [words, shown] of awaited) if (text.includes(words)) shown.open();
+  };
+  const showed = (words: string) => {
+    const shown = awaited.get(words) ?? gate();
+    awaited.set(words, shown);
+    for (const part of parts) notice(part);
+    return shown.opened;
+  };
   const read = async () => {
     const stream = client.runs.stream(threadId, asked.graph ?? "agent", {
       ...(asked.resume === undefined
@@ -76,15 +90,31 @@ export function send(client: Client, threadId: string, text: string, asked: Aske
       multitaskStrategy: asked.multitaskStrategy,
       streamSubgraphs: asked.streamSubgraphs,
       onDisconnect: asked.onDisconnect,
+      config: asked.configurable && { configurable: asked.configurable },
       signal: leave.signal,
       onRunCreated: ({ run_id }) => runId.open(run_id),
     });
-    for await (const part of stream) parts.push(part as Live["parts"][number]);
+    for await (const part of stream) {
+      parts.push(part as Live["parts"][number]);
+      notice(part);
+    }
   };
   const ended = read().catch((error: Error) => {
     if (!leave.signal.aborted) throw error;
   });
-  return { threadId, runId: runId.opened, parts, ended, shown: () => shownIn(parts), hangUp: () => leave.abort() };
+  const shown = () => shownIn(parts);
+  return { threadId, runId: runId.opened, parts, ended, shown, showed, hangUp: () => leave.abort() };
+}
+
+/** Starts a run of the v2 protocol; its id. */
+export async function runStart(url: string, threadId: string, params: unknown): Promise<string> {
+  const answer = await fetch(`${url}/threads/${threadId}/commands`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ id: 1, method: "run.start", params }),
+  });
+  const { result } = (await answer.json()) as { result: { run_id: string } };
+  return result.run_id;
 }
 
 /** Tokens joined by message id, as a page shows them. */
@@ -94,7 +124,7 @@ function shownIn(parts: Live["parts"]): Map<string, string> {
     if (event !== "messages" || !Array.isArray(data)) continue;
     const [message] = data as [Message];
     if (message.type === "tool" || !message.id) continue;
-    shown.set(message.id, (shown.get(message.id) ?? "") + String(message.content));
+    shown.set(message.id, (shown.get(message.id) ?? "") + textOf(message.content));
   }
   return shown;
 }

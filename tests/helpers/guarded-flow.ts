@@ -3,9 +3,10 @@ import { afterAll, beforeAll, expect, inject, vi } from "vitest";
 import type { Listening } from "../../proxy/listen.ts";
 import { type Live, sdk, send } from "./flow.ts";
 import { graphs } from "./flows-setup.ts";
+import type { Call } from "./model/script.ts";
 import { type Server, startDevServer, startPythonServer, toRoot } from "./processes.ts";
 import { startProxy } from "./proxy.ts";
-import { type Call, type StrictModel, startStrictModel } from "./strict-model.ts";
+import { type StrictModel, startStrictModel } from "./strict-model.ts";
 
 /** A token of tests/fixtures/auth.ts; `undefined` is a caller who brings none. */
 export type Who =

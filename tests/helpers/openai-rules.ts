@@ -11,8 +11,9 @@ export interface OpenAIMessage {
  *
  * Returns one sentence per violation, none if the history is sound. Rules:
  * every `tool_calls` is followed at once by one answer per call, no answer
- * stands without its call, ids are unique, arguments are JSON objects, and an
- * assistant message says something or calls something.
+ * stands without its call, ids are unique, arguments are JSON objects, parts of
+ * content are of their role's types, and an assistant message says something or
+ * calls something.
  */
 export function openaiViolations(messages: readonly OpenAIMessage[]): string[] {
   const violations: string[] = [];
@@ -27,6 +28,7 @@ export function openaiViolations(messages: readonly OpenAIMessage[]): string[] {
   };
   messages.forEach((message, index) => {
     const where = `messages.[${index}]`;
+    violations.push(...strangeParts(message).map((part) => `${where}.content: Invalid value: '${part}'.`));
     if (message.role === "tool") {
       if (!open.delete(message.tool_call_id ?? "")) {
         violations.push(
@@ -60,6 +62,16 @@ export function openaiViolations(messages: readonly OpenAIMessage[]): string[] {
   });
   close("end of messages");
   return violations;
+}
+
+const partsOf: Record<string, string[]> = {
+  user: ["text", "image_url", "input_audio", "file"],
+  assistant: ["text", "refusal"],
+};
+
+function strangeParts({ role, content }: OpenAIMessage): string[] {
+  const types = Array.isArray(content) ? content.map(({ type }: { type?: string }) => String(type)) : [];
+  return types.filter((type) => !(partsOf[role] ?? ["text"]).includes(type));
 }
 
 const isEmpty = (content: unknown) =>

@@ -55,7 +55,7 @@ export async function startPythonServer(
 ): Promise<Server> {
   const directory = mkdtempSync(join(tmpdir(), "fermata-python-"));
   const fixtures = join(root, "tests/fixtures/python");
-  for (const file of ["graphs.py", "shapes.py", "gated.py", "auth.py"])
+  for (const file of ["graphs.py", "shapes.py", "gated.py", "providers.py", "auth.py"])
     copyFileSync(join(fixtures, file), join(directory, file));
   const own = JSON.parse(readFileSync(join(fixtures, "langgraph.json"), "utf8")) as Config;
   writeFileSync(join(directory, "langgraph.json"), JSON.stringify({ ...own, ...config }));

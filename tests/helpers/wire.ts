@@ -2,15 +2,18 @@ import { type ContentBlock, isAI, isTool, type Message, textOf } from "../../pro
 import type { AnthropicBlock, AnthropicMessage } from "./anthropic-rules.ts";
 import type { OpenAIMessage } from "./openai-rules.ts";
 
-/** Blocks that LangChain's OpenAI model leaves out of what it sends. */
-const notForOpenAI = ["thinking", "redacted_thinking", "reasoning", "reasoning_content", "tool_use", "tool_call"];
+/** Blocks that LangChain's OpenAI model leaves out of what it sends; all others it passes on. `function_call` is Python's. */
+const notForOpenAI = ["thinking", "reasoning", "reasoning_content", "tool_use", "tool_call", "function_call"];
+
+/** Blocks that LangChain's Anthropic model sends; all others it leaves out. */
+const forAnthropic = ["text", "image", "document", "thinking", "redacted_thinking", "tool_use", "tool_result"];
 
 /** A thread's message as LangChain's OpenAI model sends it; raw calls go along where there are no parsed ones. */
 export function toOpenAI(message: Message): OpenAIMessage {
   const content =
     typeof message.content === "string"
       ? message.content
-      : message.content.filter(({ type }) => !notForOpenAI.includes(type ?? "text"));
+      : message.content.filter(({ type }) => !notForOpenAI.includes(type ?? "text")).map(asImageUrl);
   if (isTool(message)) return { role: "tool", content, tool_call_id: message.tool_call_id };
   if (!isAI(message)) return { role: message.type === "human" ? "user" : message.type, content };
   const parsed = (message.tool_calls ?? []).map(({ id, name, args }) => ({
@@ -21,6 +24,9 @@ export function toOpenAI(message: Message): OpenAIMessage {
   const calls = parsed.length > 0 ? parsed : raw;
   return { role: "assistant", content, ...(calls ? { tool_calls: calls } : {}) };
 }
+
+const asImageUrl = (block: ContentBlock): ContentBlock =>
+  block.type === "image" && "source_type" in block ? { type: "image_url", image_url: { url: block.data } } : block;
 
 /** A thread's messages as LangChain's Anthropic model sends them, the system prompt apart. */
 export function toAnthropic(messages: readonly Message[]): AnthropicMessage[] {
@@ -36,8 +42,9 @@ export function toAnthropic(messages: readonly Message[]): AnthropicMessage[] {
 }
 
 function blocksOf({ content, tool_calls: calls }: Message): AnthropicBlock[] {
-  if (typeof content !== "string") return content.filter(hasType).map(withInput);
-  return content === "" && calls?.length ? [] : [{ type: "text", text: content }];
+  if (typeof content === "string") return content === "" && calls?.length ? [] : [{ type: "text", text: content }];
+  const blocks = content.map(asBlock).filter(({ type }) => forAnthropic.includes(type));
+  return blocks.map(withInput);
 }
 
 /** While a call streams, its block's input is text. */
@@ -52,13 +59,28 @@ function withInput(block: AnthropicBlock): AnthropicBlock {
 }
 
 function callsOf({ content, tool_calls: calls = [] }: Message): AnthropicBlock[] {
-  const written = typeof content === "string" ? [] : content.map(({ id }) => id);
+  const blocks = typeof content === "string" ? [] : content.filter(({ type }) => type === "tool_use");
+  const written = blocks.map(({ id }) => id);
   return calls
     .filter(({ id }) => !written.includes(id))
     .map(({ id, name, args }) => ({ type: "tool_use", id: id ?? "", name, input: args }));
 }
 
-const hasType = (block: ContentBlock): block is ContentBlock & { type: string } => typeof block.type === "string";
+const asBlock = (block: ContentBlock): AnthropicBlock =>
+  block.type === "image_url"
+    ? { type: "image", source: block.image_url }
+    : ({ ...block, type: block.type ?? "" } as AnthropicBlock);
+
+/** A chat completions request's messages, as Anthropic would be asked the same. */
+export function asAnthropic(messages: readonly OpenAIMessage[]): AnthropicMessage[] {
+  return messages.flatMap(({ role, content, tool_calls: calls = [], tool_call_id }): AnthropicMessage[] => {
+    if (role === "system" || role === "developer") return [];
+    if (role === "tool") return [{ role: "user", content: [{ type: "tool_result", tool_use_id: tool_call_id }] }];
+    const uses = calls.map(({ id, function: { name, arguments: input } }) => ({ type: "tool_use", id, name, input }));
+    const said = { type: "ai", content: content as Message["content"], tool_calls: calls } as unknown as Message;
+    return [{ role, content: [...(content == null ? [] : blocksOf(said)), ...uses.map(withInput)] }];
+  });
+}
 
 /** The words that a message says. */
 export const wordsOf = ({ content }: Message): string[] => textOf(content).split(/\s+/).filter(Boolean);

@@ -1,4 +1,6 @@
-import type { ChatRequest, Reply, StrictModel } from "../helpers/strict-model.ts";
+import type { ChatRequest } from "../helpers/model/chat-completions.ts";
+import type { Reply } from "../helpers/model/script.ts";
+import type { StrictModel } from "../helpers/strict-model.ts";
 import { dice } from "./dice.ts";
 
 /** Ends the prompt of the message after the stop; it is answered briefly. */
@@ -27,6 +29,8 @@ function improvise(model: StrictModel, request: ChatRequest, seed: string, round
     { length: chance(0.15) ? 0 : roll(5, 80) },
     (_, n) => `${pick(["", "", "é", "🐉", "\n"])}w${word}-${n} `,
   );
+  // A pipeline's next speaker has it as its last word, which must not end in white space.
+  if (text.length > 0) text.push(String(text.pop()).trimEnd());
   const reply: Reply = { text, pace: pick([4, 10, 20]) };
   if (chance(0.2)) reply.reasoning = ["Let me ", "think."];
   if (tools.length === 0 || round > 6 || !chance(0.6)) {

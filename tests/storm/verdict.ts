@@ -1,7 +1,6 @@
 import { isTool, type Message, textOf } from "../../proxy/core/message.ts";
-import { openaiViolations } from "../helpers/openai-rules.ts";
+import { providerViolations } from "../helpers/rules.ts";
 import type { StrictModel } from "../helpers/strict-model.ts";
-import { toOpenAI } from "../helpers/wire.ts";
 
 /** What a client was shown of one message. */
 export interface Shown {
@@ -34,7 +33,7 @@ export function lostQuestion(prompt: string, items: object[]): string[] {
 export function dirt(messages: Message[], model: StrictModel, stoppedAt: number, exact: boolean): string[] {
   const ids = messages.map(({ id }) => id);
   const twice = ids.filter((id, at) => ids.indexOf(id) !== at).map((id) => `${id} stands twice`);
-  return [...openaiViolations(messages.map(toOpenAI)), ...twice, ...lies(messages, model, stoppedAt, exact)];
+  return [...providerViolations(messages), ...twice, ...lies(messages, model, stoppedAt, exact)];
 }
 
 /** Slack for an answer that was on its way when the stop came, in milliseconds. */

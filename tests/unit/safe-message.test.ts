@@ -1,12 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { Content, Message } from "../../proxy/core/message.ts";
-import { safeMessage } from "../../proxy/core/safe-message.ts";
-import { anthropicViolations } from "../helpers/anthropic-rules.ts";
-import { openaiViolations } from "../helpers/openai-rules.ts";
-import { toAnthropic, toOpenAI } from "../helpers/wire.ts";
+import { safeMessage, withoutCalls } from "../../proxy/core/safe-message.ts";
+import { providerViolations } from "../helpers/rules.ts";
 
 const safe = (message: Partial<Message>, complete = false) =>
-  safeMessage({ message: { type: "ai", id: "m1", content: "", ...message }, origin: { path: ["agent"] }, complete });
+  safeMessage({ message: { type: "ai", id: "m1", content: "", ...message }, complete });
 
 const text = (said: string) => ({ type: "text", text: said });
 const chunk = (id: string, args: string | undefined, index = 0) => ({ id, name: "probe", args, index });
@@ -46,21 +44,40 @@ describe("the thinking of a cut reply", () => {
     }
   });
 
-  it("redacted thinking comes whole, and stays", () => {
-    const redacted = { type: "redacted_thinking", data: "x" };
-    expect(safe({ content: [redacted, text("so")] })?.content).toEqual([redacted, text("so")]);
+  it("stays before a call that is kept, and goes if it was the last to stream", () => {
+    const thought = (signature: string) => ({ type: "thinking", thinking: "hm", signature });
+    const use = { type: "tool_use", id: "a", name: "probe", input: "" };
+    const tool_call_chunks = [chunk("a", "{}")];
+    const content = [thought("c2ln"), use, thought("aGFs")];
+    expect(safe({ content, tool_call_chunks })?.content).toEqual([thought("c2ln"), { ...use, input: {} }]);
+    expect(safe({ content: [text("so"), thought("c2ln"), use] })?.content).toEqual([text("so")]);
+  });
+
+  it("goes with redacted thinking, which only its provider takes", () => {
+    const thinking = [
+      { type: "thinking", thinking: "hm", signature: "c2ln" },
+      { type: "redacted_thinking", data: "x" },
+    ];
+    expect(safe({ content: [...thinking, text("so")] })?.content).toEqual([text("so")]);
+    const nonStandard = { type: "non_standard", value: thinking[1] };
+    expect(safe({ content: [nonStandard, text("so")] })?.content).toEqual([text("so")]);
   });
 
   it("reasoning items go with the ids under which they were never stored (case 15)", () => {
     const reasoning = { id: "rs_1", summary: [], type: "reasoning" };
     const kept = safe({
       content: [reasoning, { ...text("so"), id: "msg_1" }],
-      additional_kwargs: { reasoning, reasoning_content: "hm", tool_outputs: [], refusal: null },
+      additional_kwargs: {
+        reasoning,
+        reasoning_content: "hm",
+        tool_outputs: [],
+        __openai_function_call_ids__: { call_1: "fc_1" },
+      },
       response_metadata: { id: "resp_1", output: [reasoning], model_name: "m", model_provider: "openai" },
     });
     expect(kept).toMatchObject({ content: [text("so")], response_metadata: { model_name: "m" } });
-    expect(JSON.stringify(kept)).not.toMatch(/rs_1|msg_1|resp_1/);
-    expect(kept?.additional_kwargs).toEqual({ reasoning_content: "hm", refusal: null });
+    expect(JSON.stringify(kept)).not.toMatch(/rs_1|msg_1|resp_1|fc_1/);
+    expect(kept?.additional_kwargs).toEqual({ reasoning_content: "hm" });
   });
 });
 
@@ -103,7 +120,53 @@ describe("the calls of a cut reply", () => {
   });
 });
 
+describe("a refusal", () => {
+  it("is said in words, wherever its provider puts it", () => {
+    for (const complete of [false, true]) {
+      expect(safe({ additional_kwargs: { refusal: "I can't." } }, complete)).toMatchObject({
+        content: "I can't.",
+        additional_kwargs: {},
+      });
+      const content = [{ type: "refusal", refusal: "I can't." }];
+      expect(safe({ content }, complete)?.content).toEqual([text("I can't.")]);
+      expect(safe({ content: [], additional_kwargs: { refusal: "No." } }, complete)?.content).toEqual([text("No.")]);
+    }
+  });
+});
+
+describe("a stored reply without its calls", () => {
+  const item = { type: "function_call", id: "fc_1", call_id: "a" };
+  const asks: Message = {
+    type: "ai",
+    id: "m1",
+    content: [text("I ask. "), { type: "thinking", thinking: "hm", signature: "c2ln" }, { type: "tool_use", id: "a" }],
+    tool_calls: [{ id: "a", name: "probe", args: {} }],
+    additional_kwargs: { reasoning: { id: "rs_1" }, __openai_function_call_ids__: { a: "fc_1" } },
+    response_metadata: { model_name: "m", output: [item], stopped: { run_id: "run" } },
+  };
+
+  it("names none of them to its provider, and says what it said, marked as it was", () => {
+    expect(withoutCalls(asks)).toEqual({
+      type: "ai",
+      id: "m1",
+      content: [text("I ask.")],
+      additional_kwargs: {},
+      response_metadata: { model_name: "m", stopped: { run_id: "run" } },
+    });
+  });
+});
+
 describe("a complete reply", () => {
+  it("has the input of a call in its block, where it streamed apart", () => {
+    const content = [
+      { type: "tool_use", id: "a", name: "probe", input: "", index: 1 },
+      { type: "input_json_delta", input: '{"x":1}', index: 1 },
+    ];
+    expect(safe({ content, tool_call_chunks: [chunk("a", '{"x":1}')] }, true)?.content).toEqual([
+      { type: "tool_use", id: "a", name: "probe", input: { x: 1 }, index: 1 },
+    ]);
+  });
+
   it("keeps its content, its metadata and its usage", () => {
     const message = {
       name: "writer",
@@ -145,7 +208,6 @@ describe("providers take a cut reply", () => {
     ],
   ])("%s (cases 15, 23, 24)", (_, message) => {
     const history: Message[] = [{ type: "human", content: "hello" }, safe(message) as Message];
-    expect(anthropicViolations(toAnthropic(history))).toEqual([]);
-    expect(openaiViolations(history.map(toOpenAI))).toEqual([]);
+    expect(providerViolations(history)).toEqual([]);
   });
 });

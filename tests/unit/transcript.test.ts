@@ -117,6 +117,7 @@ describe("a reply's end", () => {
     ["Anthropic's stop reason", [tuple({ content: "a", response_metadata: { stop_reason: "end_turn" } })], true],
     ["an empty reason", [tuple({ content: "a", response_metadata: { finish_reason: "" } })], false],
     ["OpenAI's Responses", [tuple({ content: "a", response_metadata: { status: "completed" } })], true],
+    ["Anthropic's reason, which JS has elsewhere", [tuple({ additional_kwargs: { stop_reason: "end_turn" } })], true],
     [
       "Anthropic's usage, which comes first",
       [tuple({ response_metadata: { model_provider: "anthropic" }, usage_metadata: { output_tokens: 1 } })],
@@ -132,7 +133,32 @@ describe("a reply's end", () => {
   });
 });
 
+describe("events of the v2 protocol", () => {
+  const says = (data: object) => ({ event: "messages|agent:t1", data: { run_id: "call", ...data } });
+
+  it("have a call's arguments as what they add, or as they are by then", () => {
+    const content = { type: "tool_call_chunk", id: "c", name: "probe", args: "" };
+    const adding = ['{"a"', ":1}"].map((args) => ({ type: "tool-call-delta", args }));
+    const growing = ['{"a"', '{"a":1}'].map((args) => ({ type: "block-delta", fields: { ...content, args } }));
+    for (const deltas of [adding, growing]) {
+      const reply = only(
+        says({ event: "message-start", id: "m1" }),
+        says({ event: "content-block-start", index: 0, content }),
+        ...deltas.map((delta) => says({ event: "content-block-delta", index: 0, delta })),
+      );
+      expect(safeMessage(reply)?.tool_calls).toMatchObject([{ id: "c", args: { a: 1 } }]);
+    }
+  });
+});
+
 describe("chunks", () => {
+  it("tell it all to whoever asks for whole messages as well", () => {
+    const partial = { event: "messages/partial", data: [{ type: "ai", id: "m1", content: "a" }] };
+    const reply = only(tuple({ content: "a" }), partial, tuple({ content: "b" }));
+    expect(reply.message.content).toBe("ab");
+    expect(only(tuple({ content: "a" }), { ...partial, event: "messages/complete" }).complete).toBe(true);
+  });
+
   it("join what was torn inside a character's emoji sequence", () => {
     expect(only(tuple({ content: "👩" }), tuple({ content: "\u200d🚀é" })).message.content).toBe("👩‍🚀é");
   });

@@ -2,7 +2,7 @@ import type { Page } from "playwright-core";
 import { describe, expect, it } from "vitest";
 import { usePages } from "../helpers/browser.ts";
 import { useFlow } from "../helpers/flow.ts";
-import type { Reply } from "../helpers/strict-model.ts";
+import type { Reply } from "../helpers/model/script.ts";
 import {
   assistants,
   goesOn,

@@ -1,7 +1,7 @@
 import type { Page } from "playwright-core";
 import { expect } from "vitest";
 import type { Flow } from "../helpers/flow.ts";
-import type { Call } from "../helpers/strict-model.ts";
+import type { Call } from "../helpers/model/script.ts";
 
 /** Looks again until it is so; on a busy machine that takes longer than vitest waits by itself. */
 export const soon = <T>(look: () => T | Promise<T>) => expect.poll(look, { timeout: 20_000 });

@@ -1,0 +1,49 @@
+import type { ServerResponse } from "node:http";
+import { type Gate, gate } from "../gate.ts";
+
+/** The runs of the probe tool under one name. */
+export interface Probe {
+  started: Gate;
+  /** The tool's connection was closed before it had its answer. */
+  hungUp: Gate;
+  answer(text: string): void;
+  /** The tool throws. */
+  fail(): void;
+  /** When it happened, by `performance.now()`. */
+  startedAt?: number;
+  answeredAt?: number;
+  hungUpAt?: number;
+}
+
+/** Said: the text, or nothing where the probe fails. */
+type Asked = Probe & { said: Gate<string | undefined> };
+
+/** What the probe tool asks, by name. */
+export class Probes {
+  readonly #probes = new Map<string, Asked>();
+
+  get(name: string): Asked {
+    const said = gate<string | undefined>();
+    const fail = () => said.open(undefined);
+    const probe = this.#probes.get(name) ?? { started: gate(), hungUp: gate(), said, answer: said.open, fail };
+    this.#probes.set(name, probe);
+    return probe;
+  }
+
+  async serve(name: string, response: ServerResponse): Promise<void> {
+    const probe = this.get(name);
+    probe.startedAt ??= performance.now();
+    probe.started.open();
+    response.once("close", () => {
+      if (response.writableFinished) return;
+      probe.hungUpAt ??= performance.now();
+      probe.hungUp.open();
+    });
+    const text = await probe.said.opened;
+    if (response.destroyed) return;
+    if (text === undefined) response.statusCode = 500;
+    response.end(text ?? "It does not work.", () => {
+      probe.answeredAt = performance.now();
+    });
+  }
+}
