@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Message } from "../../proxy/core/message.ts";
-import { actions, beginHeld, cut, type How, isUndone, spoken } from "../helpers/cell.ts";
+import { beginHeld, cut, type How, howsOf, isUndone, spoken } from "../helpers/cell.ts";
 import { send, stop, useFlow } from "../helpers/flow.ts";
 import type { Reply } from "../helpers/model/script.ts";
 import { type Shape, shapes, speech } from "../helpers/shapes.ts";
@@ -24,7 +24,7 @@ describe.concurrent.each(shapes)("$graph", (shape) => {
   const cells = shape.steps.flatMap((speakers, step) =>
     Object.keys(moments)
       .filter((moment) => moment !== "mid tool-call arguments" || speakers.includes(shape.tools ?? ""))
-      .flatMap((moment) => actions.map((how) => ({ step, speakers: speakers.join(" and "), moment, ...how }))),
+      .flatMap((moment) => howsOf().map((how) => ({ step, speakers: speakers.join(" and "), moment, ...how }))),
   );
 
   it.each(cells)("$speakers, $moment: $action, keep $keep", async ({ step, moment, action, keep }) => {

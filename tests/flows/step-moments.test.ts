@@ -6,6 +6,7 @@ import {
   cut,
   finishedTasks,
   goesOn,
+  howsOf,
   isUndone,
   lookAt,
   spoken,
@@ -32,7 +33,7 @@ describe.concurrent("between two steps", () => {
     { shape: gated("supervisor", ["before worker"]), place: "before worker", finished: ["supervisor"] },
     { shape: gated("no_conversation", ["before shortener"]), place: "before shortener", finished: [] },
   ];
-  const cells = places.flatMap((place) => actions.map((how) => ({ graph: place.shape.graph, ...place, ...how })));
+  const cells = places.flatMap((place) => howsOf().map((how) => ({ graph: place.shape.graph, ...place, ...how })));
 
   it.each(cells)("$graph, $place: $action, keep $keep", async ({ shape, place, finished, action, keep }) => {
     const prompt = `${shape.graph} ${place} ${action} ${keep}`;
@@ -63,7 +64,7 @@ describe.concurrent("beside a branch that has finished", () => {
     { finished: "left", cutting: "right" },
     { finished: "right", cutting: "left" },
   ].flatMap((who) =>
-    Object.entries(held).flatMap(([moment, reply]) => actions.map((how) => ({ ...who, moment, reply, ...how }))),
+    Object.entries(held).flatMap(([moment, reply]) => howsOf().map((how) => ({ ...who, moment, reply, ...how }))),
   );
 
   it.each(models)(
@@ -142,7 +143,7 @@ describe.concurrent.each(shapes)("$graph, queued", (shape) => {
 });
 
 describe.concurrent("after the end", () => {
-  const cells = shapes.flatMap((shape) => actions.map((how) => ({ graph: shape.graph, shape, ...how })));
+  const cells = shapes.flatMap((shape) => howsOf().map((how) => ({ graph: shape.graph, shape, ...how })));
 
   it.each(cells)("$graph: $action, keep $keep", async ({ shape, action, keep }) => {
     const prompt = `${shape.graph} at its end, ${action} ${keep}`;

@@ -7,6 +7,7 @@ import {
   exact,
   goesOn,
   type How,
+  howsOf,
   isUndone,
   lookAt,
   patience,
@@ -63,7 +64,7 @@ const sentences = {
 /** The calls of a turn, each of a probe that bears the call's id; what has finished has its result. */
 function probesFor(prompt: string, fates: Fate[]) {
   return fates.map((fate, n) => {
-    const id = `${prompt}: call ${n + 1}`;
+    const id = `${prompt}: call ${n + 1}`.replaceAll(/[^\w-]+/g, "-");
     const probe = flow.model.probe(id, fate === "finished" ? `result of ${id}` : undefined);
     return { id, fate, probe, call: { id, name: "probe", args: [`{"name":`, `${JSON.stringify(id)}}`] } };
   });
@@ -145,7 +146,7 @@ function expectTruth({ tool_calls }: StopBody, probes: Probes) {
 
 describe.concurrent.each(Object.keys(momentsOf))("%s, in its tools", (graph) => {
   const cells = Object.entries(momentsOf[graph] ?? {}).flatMap(([name, moment]) =>
-    actions.map((how) => ({ name, moment, ...how })),
+    howsOf().map((how) => ({ name, moment, ...how })),
   );
 
   it.each(cells)("$name: $action, keep $keep", async ({ name, moment, action, keep }) => {
@@ -211,12 +212,12 @@ describe.concurrent("in a subagent", () => {
     "in its tool, beside a finished and a running call": { says: [], beside: ["finished", "running"] },
     "it has finished, beside a running call": { says: [{ text: [finding] }], beside: ["running"], task: "finished" },
   };
-  const cells = Object.entries(moments).flatMap(([name, moment]) => actions.map((how) => ({ name, moment, ...how })));
+  const cells = Object.entries(moments).flatMap(([name, moment]) => howsOf().map((how) => ({ name, moment, ...how })));
 
   it.each(cells)("$name: $action, keep $keep", async ({ name, moment, action, keep }) => {
     const how = { action, keep };
     const prompt = `subagent, ${name}, ${action} ${keep}`;
-    const task = `${prompt}: task`;
+    const task = `${prompt}: task`.replaceAll(/[^\w-]+/g, "-");
     const args = [JSON.stringify({ description: task, subagent_type: "general-purpose" })];
     const [inner] = probesFor(`${prompt}, inner`, ["running"]);
     const beside = probesFor(prompt, moment.beside);
@@ -298,7 +299,7 @@ describe.concurrent("approval", () => {
     "one finished, one running, one not started": { calls: ["finished", "running", "not started"] },
     "all finished, the answer half said": { calls: ["finished", "finished"], answering: true },
   };
-  const cells = Object.entries(moments).flatMap(([name, moment]) => actions.map((how) => ({ name, moment, ...how })));
+  const cells = Object.entries(moments).flatMap(([name, moment]) => howsOf().map((how) => ({ name, moment, ...how })));
 
   it.each(cells)("granted, $name: $action, keep $keep", async ({ name, moment, action, keep }) => {
     const how = { action, keep };

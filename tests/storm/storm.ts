@@ -114,15 +114,15 @@ async function oneStop(options: StormOptions, prompt: string, tally: Tally, prog
   tally.outcomes[outcome] = (tally.outcomes[outcome] ?? 0) + 1;
 
   const after = await client.threads.getState(threadId);
-  const messages = messagesIn(after.values, key);
+  const messages = itemsIn(after.values, key).map(inWireForm);
   const paused = after.tasks.some((task) => (task.interrupts?.length ?? 0) > 0);
   const lost = keep === "partial" ? lostText(seen, messages) : [];
   const undone = action === "rollback" && keep === "nothing";
-  if (shape !== "no_conversation" && !undone) lost.push(...lostQuestion(prompt, itemsIn(after.values, key)));
+  if (shape !== "no_conversation" && !undone) lost.push(...lostQuestion(prompt, messages));
   const dirty = paused ? [] : dirt(messages, model, stoppedAt, options.exact);
   if (!paused && after.next.length > 0) dirty.push(`next is ${after.next}`);
   // Without a reducer the input takes the place of what was there, stopped or not.
-  if (shape !== "no_reducer") dirty.push(...changes(messagesIn(before.values, key), messages));
+  if (shape !== "no_reducer") dirty.push(...changes(itemsIn(before.values, key).map(inWireForm), messages));
   if (outcome === "stopped" && keep === "nothing" && action === "rollback") {
     if (JSON.stringify(after.values) !== JSON.stringify(before.values)) dirty.push("the turn is not undone");
   }
@@ -136,6 +136,12 @@ async function oneStop(options: StormOptions, prompt: string, tally: Tally, prog
   for (const problem of dirty) options.report(`DIRTY ${label} → ${outcome}: ${problem}`);
   if (wedged) options.report(`WEDGED ${label} → ${outcome}: ${wedged}`);
 }
+
+/** Without a reducer a message stands there as its client sent it. */
+const inWireForm = (item: object): Message => {
+  const { role, ...message } = item as Message & { role?: string };
+  return role === "user" ? { ...message, type: "human" } : message;
+};
 
 /** Messages from before the turn that are no longer what they were. */
 function changes(before: Message[], after: Message[]): string[] {

@@ -22,16 +22,14 @@ export function lostText(shown: Shown[], messages: Message[]): string[] {
 }
 
 /** What the user said stands in the thread once. */
-export function lostQuestion(prompt: string, items: object[]): string[] {
-  const asked = (items as (Message & { role?: string })[]).filter(
-    ({ type, role, content }) => (type === "human" || role === "user") && textOf(content) === prompt,
-  ).length;
+export function lostQuestion(prompt: string, messages: Message[]): string[] {
+  const asked = messages.filter(({ type, content }) => type === "human" && textOf(content) === prompt).length;
   return asked === 1 ? [] : [`what the user said stands there ${asked} times`];
 }
 
 /** Histories that a provider would refuse, messages that stand twice, and untrue answers of tools. */
 export function dirt(messages: Message[], model: StrictModel, stoppedAt: number, exact: boolean): string[] {
-  const ids = messages.map(({ id }) => id);
+  const ids = messages.flatMap(({ id }) => id ?? []);
   const twice = ids.filter((id, at) => ids.indexOf(id) !== at).map((id) => `${id} stands twice`);
   return [...providerViolations(messages), ...twice, ...lies(messages, model, stoppedAt, exact)];
 }
