@@ -1,5 +1,13 @@
 import { type Content, type ContentBlock, isObject, type Message, type ToolCallChunk } from "./message.ts";
 
+export interface SavedProtocolMessage {
+  id?: string;
+  complete: boolean;
+  blocks: [index: number, block: ContentBlock][];
+  metadata: Record<string, unknown>;
+  usage?: Record<string, unknown>;
+}
+
 /**
  * One message of a v2-protocol stream, put together from its events:
  * `message-start`, `content-block-start|delta|finish`, `usage`, `message-finish`.
@@ -13,6 +21,20 @@ export class ProtocolMessage {
 
   constructor(start: Record<string, unknown>) {
     this.id = typeof start.id === "string" ? start.id : undefined;
+  }
+
+  save(): SavedProtocolMessage {
+    const { id, complete } = this;
+    return { id, complete, blocks: [...this.#blocks], metadata: this.#metadata, usage: this.#usage };
+  }
+
+  static restore({ id, complete, blocks, metadata, usage }: SavedProtocolMessage): ProtocolMessage {
+    const message = new ProtocolMessage({ id });
+    message.complete = complete;
+    message.#blocks = new Map(blocks);
+    message.#metadata = metadata;
+    message.#usage = usage;
+    return message;
   }
 
   add(event: Record<string, unknown>): void {

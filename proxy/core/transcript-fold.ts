@@ -1,16 +1,18 @@
-import { AIMessageChunk } from "@langchain/core/messages";
-import { isAI, isMessage, isObject, isTool, type Message, typeOf } from "./message.ts";
+import { asChunk, type Draft, originMetadata, restoreDraft, type SavedDraft, saveDraft, streamedOf } from "./draft.ts";
+import { isAI, isMessage, isObject, isTool, type Message } from "./message.ts";
 import { ProtocolMessage } from "./protocol-message.ts";
-import type { CallTrace, Origin, Streamed, StreamPart, Transcript } from "./transcript.ts";
+import { failure, resultIn } from "./tool-result.ts";
+import type { CallTrace, StreamPart, Transcript } from "./transcript.ts";
 
-interface Draft {
-  chunk?: AIMessageChunk;
-  message: Message;
-  fromChunks: boolean;
-  metadata?: Record<string, unknown>;
-  protocol?: ProtocolMessage;
-  /** The server has said that it is complete. */
-  whole?: boolean;
+/** A fold as plain JSON: what has streamed so far, as far as it may still be needed. */
+export interface SavedFold {
+  whole: boolean;
+  drafts: [id: string, draft: SavedDraft][];
+  metadata: [id: string, metadata: Record<string, unknown>][];
+  calls: [id: string, trace: CallTrace][];
+  callers: [callId: string, messageId: string][];
+  speaking: [speaker: string, messageId: string][];
+  events?: SavedFold;
 }
 
 /**
@@ -48,15 +50,56 @@ export class TranscriptFold {
     const calls = new Map([...(events?.calls ?? []), ...this.#calls]);
     // What a stream tells twice counts once.
     if (events && this.#order.length === 0) return { ...events, whole: this.#whole, calls };
-    const replies = this.#order.flatMap((id): Streamed[] => {
+    const replies = this.#order.flatMap((id) => {
       const draft = this.#drafts.get(id);
-      if (!draft) return [];
-      const message =
-        draft.protocol?.toMessage() ?? (draft.chunk ? toMessage(draft.chunk, draft.message) : draft.message);
-      const origin = originOf(draft.metadata ?? this.#metadata.get(id));
-      return [{ message, origin, complete: isComplete(message, draft) }];
+      return draft ? [streamedOf(draft, this.#metadata.get(id))] : [];
     });
     return { whole: this.#whole, replies, calls };
+  }
+
+  /** What is left to know when the thread's state has these messages, by id. */
+  save(stored: ReadonlySet<string> = new Set()): SavedFold {
+    const open = this.#order.filter((id) => !stored.has(id));
+    const isOpen = ([id]: [string, unknown]) => !stored.has(id);
+    const speaking = [...this.#speaking].flatMap(([speaker, message]): [string, string][] => {
+      const id = open.find((one) => this.#drafts.get(one)?.protocol === message);
+      return id === undefined ? [] : [[speaker, id]];
+    });
+    return {
+      whole: this.#whole,
+      drafts: open.flatMap((id) => {
+        const draft = this.#drafts.get(id);
+        return draft ? [[id, saveDraft(draft)] as [string, SavedDraft]] : [];
+      }),
+      metadata: [...this.#metadata].filter(isOpen).map(([id, metadata]) => [id, originMetadata(metadata)]),
+      calls: [...this.#calls],
+      callers: [...this.#callers],
+      speaking,
+      ...(this.#events ? { events: this.#events.save(stored) } : {}),
+    };
+  }
+
+  /** A fold that goes on where the saved one stood. */
+  static restore(saved: SavedFold): TranscriptFold {
+    const fold = new TranscriptFold();
+    fold.#first = false;
+    fold.#whole = saved.whole;
+    fold.#order = saved.drafts.map(([id]) => id);
+    fold.#drafts = new Map(saved.drafts.map(([id, draft]) => [id, restoreDraft(draft)]));
+    fold.#metadata = new Map(saved.metadata);
+    fold.#calls = new Map(saved.calls);
+    fold.#callers = new Map(saved.callers);
+    for (const [speaker, id] of saved.speaking) {
+      const message = fold.#drafts.get(id)?.protocol;
+      if (message) fold.#speaking.set(speaker, message);
+    }
+    if (saved.events) fold.#events = TranscriptFold.restore(saved.events);
+    return fold;
+  }
+
+  /** Something is missing between what was folded and what comes now. */
+  tear(): void {
+    this.#whole = false;
   }
 
   #tuple(data: unknown): void {
@@ -69,7 +112,7 @@ export class TranscriptFold {
     const chunked = message.type.endsWith("Chunk");
     // JS names chunks and whole messages alike; Python sends a whole one last, to take the chunks' place.
     if (draft?.fromChunks && !chunked) draft.chunk = undefined;
-    const chunk = new AIMessageChunk(chunkFields(message));
+    const chunk = asChunk(message);
     const merged = draft?.chunk ? draft.chunk.concat(chunk) : chunk;
     this.#put(id, {
       chunk: merged,
@@ -164,84 +207,4 @@ const unwrap = (data: unknown): unknown => (isObject(data) && isObject(data.para
 function namespaceIn({ params }: Record<string, unknown>): string[] | undefined {
   const namespace = isObject(params) ? params.namespace : undefined;
   return Array.isArray(namespace) ? namespace.map(String) : undefined;
-}
-
-function chunkFields(message: Message) {
-  return {
-    content: message.content ?? "",
-    id: message.id ?? undefined,
-    name: message.name ?? undefined,
-    additional_kwargs: message.additional_kwargs ?? {},
-    response_metadata: message.response_metadata ?? {},
-    usage_metadata: message.usage_metadata ?? undefined,
-    ...(message.tool_call_chunks?.length
-      ? { tool_call_chunks: message.tool_call_chunks }
-      : { tool_calls: message.tool_calls ?? [] }),
-  } as ConstructorParameters<typeof AIMessageChunk>[0];
-}
-
-function toMessage(chunk: AIMessageChunk, latest: Message): Message {
-  return {
-    type: latest.type,
-    id: latest.id,
-    content: chunk.content as Message["content"],
-    name: chunk.name,
-    tool_calls: chunk.tool_calls as Message["tool_calls"],
-    tool_call_chunks: chunk.tool_call_chunks as Message["tool_call_chunks"],
-    additional_kwargs: chunk.additional_kwargs,
-    response_metadata: chunk.response_metadata,
-    usage_metadata: chunk.usage_metadata as Message["usage_metadata"],
-    ...("chunk_position" in latest ? { chunk_position: latest.chunk_position } : {}),
-  };
-}
-
-/** How providers say that they are done; a message that did not come in chunks is whole by itself. */
-function isComplete(message: Message, draft: Draft): boolean {
-  if (draft.protocol) return draft.protocol.complete;
-  if (draft.whole) return true;
-  if (draft.fromChunks && typeOf(draft.message) === "ai" && !draft.message.type.endsWith("Chunk")) return true;
-  if ((draft.message as { chunk_position?: unknown }).chunk_position === "last") return true;
-  const metadata = message.response_metadata ?? {};
-  const reasons = [metadata.finish_reason, metadata.stop_reason, metadata.finishReason, metadata.done_reason];
-  // JS Anthropic puts its reason beside the metadata.
-  const reason = [...reasons, message.additional_kwargs?.stop_reason].find((given) => given != null);
-  if (typeof reason === "string" && reason !== "") return true;
-  // JS drops OpenAI's finish reason, but the usage comes after it.
-  const counted = metadata.model_provider === "openai" && (message.usage_metadata?.output_tokens ?? 0) !== 0;
-  return metadata.status === "completed" || counted;
-}
-
-function originOf(metadata: Record<string, unknown> | undefined): Origin {
-  const namespace = metadata?.langgraph_checkpoint_ns ?? metadata?.checkpoint_ns;
-  if (typeof namespace !== "string" || namespace === "") {
-    return { path: typeof metadata?.langgraph_node === "string" ? [metadata.langgraph_node] : [] };
-  }
-  const segments = namespace.split("|");
-  const [root = ""] = segments;
-  return {
-    path: segments.map((segment) => segment.replace(/:[^:]*$/, "")),
-    task: root.slice(root.lastIndexOf(":") + 1),
-  };
-}
-/** A tool that failed by itself has ended. JS servers don't say with which error; a stop makes none, it ends the stream first. */
-function failure(callId: string, { name, error }: Record<string, unknown>): Message {
-  const reason = isObject(error) && typeof error.message === "string" ? `: ${error.message}` : "";
-  return {
-    type: "tool",
-    tool_call_id: callId,
-    name: typeof name === "string" ? name : undefined,
-    content: `This tool call failed${reason || "; its error is not known"}.`,
-    status: "error",
-  };
-}
-
-/** The tool message in a tool's output: the output itself, or what a `Command` adds to the conversation. */
-function resultIn(output: unknown, callId: string): Message | undefined {
-  const candidates: unknown[] = [output];
-  if (isObject(output) && isObject(output.update)) {
-    for (const value of Object.values(output.update)) if (Array.isArray(value)) candidates.push(...value);
-  }
-  return candidates.find(
-    (candidate): candidate is Message => isMessage(candidate) && isTool(candidate) && candidate.tool_call_id === callId,
-  );
 }

@@ -1,0 +1,109 @@
+import { AIMessageChunk } from "@langchain/core/messages";
+import { type Message, typeOf } from "./message.ts";
+import { ProtocolMessage, type SavedProtocolMessage } from "./protocol-message.ts";
+import type { Origin, Streamed } from "./transcript.ts";
+
+/** A message while it streams. */
+export interface Draft {
+  chunk?: AIMessageChunk;
+  message: Message;
+  fromChunks: boolean;
+  metadata?: Record<string, unknown>;
+  protocol?: ProtocolMessage;
+  /** The server has said that it is complete. */
+  whole?: boolean;
+}
+
+/** A draft as plain JSON; its chunk is put together again from a message. */
+export interface SavedDraft extends Omit<Draft, "chunk" | "protocol"> {
+  chunk?: Message;
+  protocol?: SavedProtocolMessage;
+}
+
+export function streamedOf(draft: Draft, noted?: Record<string, unknown>): Streamed {
+  const message = draft.protocol?.toMessage() ?? (draft.chunk ? toMessage(draft.chunk, draft.message) : draft.message);
+  return { message, origin: originOf(draft.metadata ?? noted), complete: isComplete(message, draft) };
+}
+
+export function saveDraft({ chunk, protocol, metadata, ...draft }: Draft): SavedDraft {
+  return {
+    ...draft,
+    metadata: metadata && originMetadata(metadata),
+    ...(chunk ? { chunk: toMessage(chunk, draft.message) } : {}),
+    ...(protocol ? { protocol: protocol.save() } : {}),
+  };
+}
+
+export function restoreDraft({ chunk, protocol, ...draft }: SavedDraft): Draft {
+  return {
+    ...draft,
+    ...(chunk ? { chunk: asChunk(chunk) } : {}),
+    ...(protocol ? { protocol: ProtocolMessage.restore(protocol) } : {}),
+  };
+}
+
+/** What of a message's metadata tells where it was streamed from. */
+export function originMetadata({ langgraph_checkpoint_ns, checkpoint_ns, langgraph_node }: Record<string, unknown>) {
+  return { langgraph_checkpoint_ns, checkpoint_ns, langgraph_node };
+}
+
+/** A part of a message, to be merged with what came before. */
+export const asChunk = (message: Message): AIMessageChunk => new AIMessageChunk(chunkFields(message));
+
+function chunkFields(message: Message) {
+  return {
+    content: message.content ?? "",
+    id: message.id ?? undefined,
+    name: message.name ?? undefined,
+    additional_kwargs: message.additional_kwargs ?? {},
+    response_metadata: message.response_metadata ?? {},
+    usage_metadata: message.usage_metadata ?? undefined,
+    ...(message.tool_call_chunks?.length
+      ? { tool_call_chunks: message.tool_call_chunks }
+      : { tool_calls: message.tool_calls ?? [] }),
+  } as ConstructorParameters<typeof AIMessageChunk>[0];
+}
+
+function toMessage(chunk: AIMessageChunk, latest: Message): Message {
+  return {
+    type: latest.type,
+    id: latest.id,
+    content: chunk.content as Message["content"],
+    name: chunk.name,
+    tool_calls: chunk.tool_calls as Message["tool_calls"],
+    tool_call_chunks: chunk.tool_call_chunks as Message["tool_call_chunks"],
+    additional_kwargs: chunk.additional_kwargs,
+    response_metadata: chunk.response_metadata,
+    usage_metadata: chunk.usage_metadata as Message["usage_metadata"],
+    ...("chunk_position" in latest ? { chunk_position: latest.chunk_position } : {}),
+  };
+}
+
+/** How providers say that they are done; a message that did not come in chunks is whole by itself. */
+function isComplete(message: Message, draft: Draft): boolean {
+  if (draft.protocol) return draft.protocol.complete;
+  if (draft.whole) return true;
+  if (draft.fromChunks && typeOf(draft.message) === "ai" && !draft.message.type.endsWith("Chunk")) return true;
+  if ((draft.message as { chunk_position?: unknown }).chunk_position === "last") return true;
+  const metadata = message.response_metadata ?? {};
+  const reasons = [metadata.finish_reason, metadata.stop_reason, metadata.finishReason, metadata.done_reason];
+  // JS Anthropic puts its reason beside the metadata.
+  const reason = [...reasons, message.additional_kwargs?.stop_reason].find((given) => given != null);
+  if (typeof reason === "string" && reason !== "") return true;
+  // JS drops OpenAI's finish reason, but the usage comes after it.
+  const counted = metadata.model_provider === "openai" && (message.usage_metadata?.output_tokens ?? 0) !== 0;
+  return metadata.status === "completed" || counted;
+}
+
+function originOf(metadata: Record<string, unknown> | undefined): Origin {
+  const namespace = metadata?.langgraph_checkpoint_ns ?? metadata?.checkpoint_ns;
+  if (typeof namespace !== "string" || namespace === "") {
+    return { path: typeof metadata?.langgraph_node === "string" ? [metadata.langgraph_node] : [] };
+  }
+  const segments = namespace.split("|");
+  const [root = ""] = segments;
+  return {
+    path: segments.map((segment) => segment.replace(/:[^:]*$/, "")),
+    task: root.slice(root.lastIndexOf(":") + 1),
+  };
+}

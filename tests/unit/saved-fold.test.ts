@@ -1,0 +1,42 @@
+import { readdirSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { type SavedFold, TranscriptFold } from "../../proxy/core/transcript-fold.ts";
+import { fold, recording } from "./recording.ts";
+
+const names = readdirSync(new URL("recordings", import.meta.url)).map((file) => file.replace(".jsonl", ""));
+
+describe("a fold that is put away and goes on", () => {
+  it.each(names)("%s, wherever: as if it had never been", (name) => {
+    const { parts } = recording(name);
+    const whole = fold(parts);
+    for (let at = 1; at <= parts.length; at++) {
+      const first = new TranscriptFold();
+      for (const part of parts.slice(0, at)) first.add(part);
+      const saved = JSON.parse(JSON.stringify(first.save())) as SavedFold;
+      const second = TranscriptFold.restore(saved);
+      for (const part of parts.slice(at)) second.add(part);
+      expect(JSON.parse(JSON.stringify(second.transcript().replies))).toEqual(
+        JSON.parse(JSON.stringify(whole.replies)),
+      );
+      expect([...second.transcript().calls]).toEqual([...whole.calls]);
+      expect(second.transcript().whole).toBe(whole.whole);
+    }
+  });
+
+  it("holds nothing that the thread has by then", () => {
+    const { parts } = recording("js-nested");
+    const all = new TranscriptFold();
+    for (const part of parts) all.add(part);
+    const [first, second] = all.transcript().replies.map(({ message }) => message.id ?? "");
+    const saved = all.save(new Set([first ?? ""]));
+    expect(saved.drafts.map(([id]) => id)).toEqual([second]);
+  });
+
+  it("says so where something is missing in between", () => {
+    const { parts } = recording("js-text");
+    const torn = new TranscriptFold();
+    for (const part of parts) torn.add(part);
+    torn.tear();
+    expect(TranscriptFold.restore(torn.save()).transcript().whole).toBe(false);
+  });
+});
