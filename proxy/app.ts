@@ -20,6 +20,7 @@ import { ServerKindProbe } from "./server-kind.ts";
 import type { Services } from "./services.ts";
 import { HangUps } from "./stop/hang-ups.ts";
 import { Readers } from "./stop/readers.ts";
+import { Snapshots } from "./stop/snapshots.ts";
 import { Stops } from "./stop/stops.ts";
 import { Threads } from "./stop/threads.ts";
 
@@ -36,10 +37,11 @@ export function createApp(settings: Settings, log: Logger): App {
   const upstream = { url: settings.upstreamUrl, apiKey: settings.upstreamKey };
   const threads = new Threads();
   const readers = new Readers();
-  const stops = new Stops(threads, settings.messagesKey);
+  const snapshots = new Snapshots({ settings, upstream, log });
+  const stops = new Stops(threads, snapshots, settings.messagesKey);
   const hangUps = new HangUps({ settings, upstream, log, threads, readers, stops });
   const server = new ServerKindProbe(upstream);
-  const services: Services = { settings, upstream, log, threads, readers, stops, hangUps, server };
+  const services: Services = { settings, upstream, log, threads, readers, snapshots, stops, hangUps, server };
   const { passOn, upgrade } = createPassOn(upstream);
   const router = new Router();
   router.get("/-/healthy", healthy());

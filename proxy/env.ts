@@ -18,6 +18,7 @@ const schema = z.object({
   REJOIN_GRACE: z.coerce.number({ error: "must be a number of seconds" }).min(0).max(60).default(1.5),
   MULTITASK_DEFAULT: z.enum(["upstream", "interrupt", "rollback", "enqueue", "reject"]).default("upstream"),
   MESSAGES_KEY: z.string().default("messages"),
+  REPLAY_WINDOW: z.coerce.number({ error: "must be a number of seconds" }).positive().default(120),
   HEAL: z.enum(["on", "off"]).default("on"),
   LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "silent"]).default("info"),
 });
@@ -40,6 +41,8 @@ export interface Settings {
   multitaskDefault?: "interrupt" | "rollback" | "enqueue" | "reject";
   /** The key of the conversation in the graphs' state. */
   messagesKey: string;
+  /** How far back the server can replay a run's stream, in milliseconds. */
+  replayWindow: number;
   /** Threads that were cut behind the proxy's back are mended before the next message. */
   heal: boolean;
   logLevel: string;
@@ -62,6 +65,7 @@ export function readSettings(env: Record<string, string | undefined>): Settings 
     rejoinGrace: data.REJOIN_GRACE * 1000,
     multitaskDefault: data.MULTITASK_DEFAULT === "upstream" ? undefined : data.MULTITASK_DEFAULT,
     messagesKey: data.MESSAGES_KEY,
+    replayWindow: data.REPLAY_WINDOW * 1000,
     heal: data.HEAL === "on",
     logLevel: data.LOG_LEVEL,
   };

@@ -3,6 +3,7 @@ import type { Settings } from "./env.ts";
 import type { ServerKindProbe } from "./server-kind.ts";
 import type { HangUps } from "./stop/hang-ups.ts";
 import type { Readers } from "./stop/readers.ts";
+import type { Snapshots } from "./stop/snapshots.ts";
 import type { Stops } from "./stop/stops.ts";
 import type { Threads } from "./stop/threads.ts";
 import type { Upstream } from "./upstream.ts";
@@ -14,6 +15,7 @@ export interface Services {
   server: ServerKindProbe;
   threads: Threads;
   stops: Stops;
+  snapshots: Snapshots;
   readers: Readers;
   hangUps: HangUps;
   log: Logger;

@@ -21,7 +21,7 @@ export function runsCreate(services: Services, passOn: PassOn): Middleware {
       const asked = withStrategy(asObject(text), services.settings.multitaskDefault);
       if (asked) await beforeRun(services, ctx.headers, threadId, asked);
       const takesTools = (await services.server.kind()) === "js";
-      const body = asked ? stoppable(asked, takesTools).body : undefined;
+      const { body, key } = asked ? stoppable(asked, takesTools) : {};
       if (body && asked && asked.on_disconnect === undefined) delete body.on_disconnect;
       let runId: string | undefined;
       let leave: ((runEnded: boolean) => void) | undefined;
@@ -31,9 +31,11 @@ export function runsCreate(services: Services, passOn: PassOn): Middleware {
           runId = /\/runs\/([^/?]+)/.exec(String(headers["content-location"] ?? ""))?.[1];
           if (runId && isWait) leave = services.readers.join(runId);
           created(runId);
+          if (runId) services.snapshots.watch(runId, { threadId, caller: ctx.headers, key });
         },
       });
       leave?.(answered);
+      if (isWait && answered && runId) services.snapshots.ended(runId);
       if (isWait && !answered && runId) services.hangUps.left(ctx.headers, threadId, runId, asked?.on_disconnect);
     } finally {
       created();

@@ -1,6 +1,6 @@
 import type { Middleware } from "koa";
 import type { Services } from "../services.ts";
-import { addedModes, askedModes, isAddition } from "../sse/modes.ts";
+import { addedModes, askedModes, isAddition, snapshotKey } from "../sse/modes.ts";
 import { isTerminal } from "../stop/settle.ts";
 import { asCaller, clientFor } from "../upstream.ts";
 import { requireId } from "./ids.ts";
@@ -19,6 +19,10 @@ export function runsJoin(services: Services): Middleware {
     const { kwargs } = run as { kwargs?: { stream_mode?: unknown } };
     const modes = askedModes({ stream_mode: kwargs?.stream_mode });
     const lastEventId = ctx.get("last-event-id") || undefined;
+    if (!isTerminal(run)) {
+      const age = Date.now() - Date.parse(run.created_at);
+      services.snapshots.watch(run.run_id, { threadId, caller: ctx.headers, key: snapshotKey(run) }, age);
+    }
     await streamToClient(services, ctx, {
       threadId,
       // As the server spells it.

@@ -17,14 +17,17 @@ export function runsStream(services: Services): Middleware {
       const asked = withStrategy(asObject(text), services.settings.multitaskDefault);
       if (asked) await beforeRun(services, ctx.headers, threadId, asked);
       const takesTools = (await services.server.kind()) === "js";
-      const { body, added } = asked ? stoppable(asked, takesTools) : { body: undefined, added: [] };
+      const { body, added, key } = asked ? stoppable(asked, takesTools) : { added: [] };
       await streamToClient(services, ctx, {
         threadId,
         body: body ? asText(body) : text,
         keep: ({ event }) => !isAddition(event, added),
         wantsValues: askedModes(asked ?? {}).includes("values"),
         onDisconnect: asked?.on_disconnect,
-        onRun: created,
+        onRun(runId) {
+          created(runId);
+          services.snapshots.watch(runId, { threadId, caller: ctx.headers, key });
+        },
         stream: (fetch, signal) =>
           clientFor(ctx.headers, services.upstream, fetch).runs.stream(threadId, String(asked?.assistant_id), {
             signal,

@@ -85,6 +85,7 @@ export async function streamToClient(services: Services, ctx: Context, options: 
     ctx.res.destroy();
   } finally {
     leave?.(!gone.signal.aborted);
+    if (!gone.signal.aborted && runId) services.snapshots.ended(runId);
     if (gone.signal.aborted && runId) services.hangUps.left(ctx.headers, threadId, runId, options.onDisconnect);
     unwatch();
     ctx.res.off("close", onClose);

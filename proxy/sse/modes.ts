@@ -1,4 +1,5 @@
 import { isObject } from "../core/message.ts";
+import { newKey } from "../core/seal.ts";
 
 /** A run creation's body: the fields the proxy looks at; all others pass through it. */
 export interface RunBody {
@@ -17,6 +18,8 @@ const carrier = "__fermata_added";
 interface Carried {
   modes: string[];
   added: string[];
+  /** What the run's snapshots are sealed with. */
+  key: string;
 }
 
 /**
@@ -40,14 +43,19 @@ export function askedModes({ stream_mode }: RunBody): string[] {
 }
 
 /** The body that makes a run stoppable: a transcript can be read off its stream, by any replica, after it has ended. */
-export function stoppable(body: RunBody, takesTools: boolean): { body: RunBody; added: string[] } {
+export function stoppable(
+  body: RunBody,
+  takesTools: boolean,
+): { body: RunBody; added: string[]; key: string | undefined } {
   const asked = askedModes(body);
   const added = modesToAdd(asked, takesTools);
+  const carried = carry(body, { modes: [...asked, ...added], added, key: newKey() });
   return {
     added,
+    key: carriedBy(carried)?.key,
     body: {
       ...body,
-      ...carry(body, { modes: [...asked, ...added], added }),
+      ...carried,
       stream_mode: [...asked, ...added],
       // What the server would refuse, it is left to refuse.
       stream_resumable: orAsGiven(body.stream_resumable, [true, false], true),
@@ -69,16 +77,29 @@ function carry({ config, context }: RunBody, carried: Carried): Pick<RunBody, "c
 
 /** The modes that the proxy added to this run, as `GET` of the run tells. */
 export function addedModes(run: unknown): string[] {
+  return ownCarried(run)?.added ?? [];
+}
+
+/** The key of the run's snapshots, which all who may read the run can see. */
+export function snapshotKey(run: unknown): string | undefined {
+  return isObject(run) && isObject(run.kwargs) ? carriedBy(run.kwargs)?.key : undefined;
+}
+
+/** What the run carries, unless it merely inherited it from an earlier one. */
+function ownCarried(run: unknown): Carried | undefined {
   const kwargs = isObject(run) && isObject(run.kwargs) ? run.kwargs : {};
-  const config = isObject(kwargs.config) ? kwargs.config : {};
-  const places = [kwargs.context, config.configurable, config.context];
-  const found = places.map((place) => (isObject(place) ? place[carrier] : undefined)).find(isCarried);
-  const isItsOwn = found && isSame(found.modes, askedModes({ stream_mode: kwargs.stream_mode }));
-  return isItsOwn ? found.added : [];
+  const found = carriedBy(kwargs);
+  return found && isSame(found.modes, askedModes({ stream_mode: kwargs.stream_mode })) ? found : undefined;
+}
+
+function carriedBy({ config: given, context }: Pick<RunBody, "config" | "context">): Carried | undefined {
+  const config = isObject(given) ? given : {};
+  const places = [context, config.configurable, config.context];
+  return places.map((place) => (isObject(place) ? place[carrier] : undefined)).find(isCarried);
 }
 
 const isCarried = (value: unknown): value is Carried =>
-  isObject(value) && isStrings(value.modes) && isStrings(value.added);
+  isObject(value) && isStrings(value.modes) && isStrings(value.added) && typeof value.key === "string";
 
 const isStrings = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((item) => typeof item === "string");

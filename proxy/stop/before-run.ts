@@ -39,7 +39,7 @@ const cutStatuses: string[] = ["interrupted", "error", "timeout"] satisfies Reas
  * All of it in the name of the `caller`, whose headers these are.
  */
 export async function beforeRun(
-  services: Pick<Services, "stops" | "readers" | "settings" | "log" | "upstream">,
+  services: Pick<Services, "stops" | "readers" | "snapshots" | "settings" | "log" | "upstream">,
   caller: IncomingHttpHeaders,
   threadId: string,
   wanted: NewRun,
@@ -54,6 +54,8 @@ export async function beforeRun(
   if (cutStatuses.includes(latest.status) && services.stops.lastOn(threadId)?.run.run_id !== latest.run_id) {
     await healAfter(client, services, threadId, latest);
   }
+  // Whoever looked after it may have died.
+  if (latest.status === "success") await services.snapshots.drop(client, latest, Date.parse(latest.updated_at));
 }
 
 function actionFor({ multitask_strategy: strategy }: NewRun, active: Run[], readers: Readers): Action | undefined {
@@ -96,10 +98,12 @@ function passRefusedRollback(error: unknown): void {
   if (!resultOfRefused(error)) throw error;
 }
 
+const fields = ["run_id", "status", "created_at", "updated_at"] as const;
+
 /** The thread's runs, oldest first; servers list them in different orders. None, where the caller may not see them. */
 async function listRuns(client: Client, threadId: string): Promise<Run[]> {
   try {
-    const runs = await client.runs.list(threadId, { limit: 1000, select: ["run_id", "status", "created_at"] });
+    const runs = await client.runs.list(threadId, { limit: 1000, select: [...fields] });
     return runs.sort((a, b) => Date.parse(a.created_at) - Date.parse(b.created_at) || a.run_id.localeCompare(b.run_id));
   } catch (error) {
     leaveRefusal(error);
@@ -115,12 +119,14 @@ function startsAnew({ input, command, checkpoint, checkpoint_id }: NewRun): bool
 /** A thread that can't be mended is no worse than it was: the new run may try. */
 async function healAfter(
   client: Client,
-  { stops, log }: Pick<Services, "stops" | "log">,
+  { stops, snapshots, log }: Pick<Services, "stops" | "snapshots" | "log">,
   threadId: string,
   latest: Run,
 ): Promise<void> {
   try {
-    if (isWhole(await readState(client, threadId), latest, stops.preferredKey)) return;
+    if (isWhole(await readState(client, threadId), latest, stops.preferredKey)) {
+      return await snapshots.drop(client, latest, Date.parse(latest.updated_at));
+    }
     const run = await client.runs.get(threadId, latest.run_id);
     await stops.stop(client, threadId, run, { ...stops.asked(run.run_id), reason: latest.status as Reason });
   } catch (error) {

@@ -1,8 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Client } from "@langchain/langgraph-sdk";
+import type { Client, Run } from "@langchain/langgraph-sdk";
+import { foldOn, type IdentifiedPart, type Snapshot } from "../core/snapshot.ts";
 import type { Transcript } from "../core/transcript.ts";
 import { TranscriptFold } from "../core/transcript-fold.ts";
 import { ProxyError } from "../errors.ts";
+import { snapshotKey } from "../sse/modes.ts";
+import type { Snapshots } from "./snapshots.ts";
 
 /** So long a replay may go without a part before it is taken for broken, in milliseconds. */
 const longestSilence = 10_000;
@@ -15,8 +18,11 @@ export interface ReplayOptions {
   ran: boolean;
 }
 
+type ReplayClient = { runs: Pick<Client["runs"], "joinStream">; store: Client["store"] };
+
 /**
- * Reads the whole stream of a run that has ended, and folds it.
+ * Reads the whole stream of a run that has ended, and folds it; where the
+ * server has forgotten its beginning, on from the latest snapshot.
  *
  * Only a resumable run has one: joining any other would take its events from
  * whoever reads it. It ends at `end`, since not every server closes it. One
@@ -25,17 +31,22 @@ export interface ReplayOptions {
  * Throws `ProxyError` 502 `upstream_failed` if it breaks off each time.
  */
 export async function replay(
-  client: { runs: Pick<Client["runs"], "joinStream"> },
+  client: ReplayClient,
+  snapshots: Pick<Snapshots, "find" | "joins">,
   threadId: string,
-  runId: string,
+  run: Run,
   { ran }: ReplayOptions,
 ): Promise<Transcript> {
+  const { run_id: runId } = run;
+  const snapshot = await snapshots.find(client, run, snapshotKey(run));
+  const joins = !snapshot || snapshots.joins(snapshot);
   let cause: unknown;
   for (let attempt = 1; attempt <= tries; attempt++) {
     if (attempt > 1) await delay(pause);
     try {
-      const { transcript, parts } = await readOnce(client, threadId, runId);
-      if (parts > 0 || !ran || attempt === tries) return transcript;
+      const fold = await readOnce(client, threadId, runId, foldOn(snapshot, joins));
+      if (fold) return fold.transcript();
+      if (!ran || attempt === tries) return ofNothing(snapshot, run);
     } catch (error) {
       cause = error;
     }
@@ -44,18 +55,29 @@ export async function replay(
   throw new ProxyError(502, "upstream_failed", message, { cause });
 }
 
-async function readOnce({ runs }: { runs: Pick<Client["runs"], "joinStream"> }, threadId: string, runId: string) {
-  const fold = new TranscriptFold();
+/** A stream that is forgotten altogether: the snapshot is all there is, and all there was if it was taken after the end. */
+function ofNothing(snapshot: Snapshot | undefined, { updated_at }: Run): Transcript {
+  if (!snapshot) return new TranscriptFold().transcript();
+  const fold = TranscriptFold.restore(snapshot.fold);
+  if (snapshot.takenAt < Date.parse(updated_at)) fold.tear();
+  return fold.transcript();
+}
+
+async function readOnce(
+  { runs }: ReplayClient,
+  threadId: string,
+  runId: string,
+  add: (part: IdentifiedPart) => TranscriptFold,
+): Promise<TranscriptFold | undefined> {
   const silence = new AbortController();
   const timer = setTimeout(() => silence.abort(), longestSilence);
-  let parts = 0;
+  let fold: TranscriptFold | undefined;
   try {
     const stream = runs.joinStream(threadId, runId, { lastEventId: "-1", signal: silence.signal });
     for await (const part of stream) {
       if ((part.event as string) === "end") break;
-      parts += 1;
       timer.refresh();
-      fold.add(part);
+      fold = add(part as IdentifiedPart);
     }
   } catch (error) {
     if (!silence.signal.aborted) throw error;
@@ -63,6 +85,6 @@ async function readOnce({ runs }: { runs: Pick<Client["runs"], "joinStream"> }, 
     clearTimeout(timer);
   }
   // Some servers answer heartbeats for ever where they have nothing left; silence after a part is a failure.
-  if (silence.signal.aborted && parts > 0) throw new Error(`no part for ${longestSilence / 1000} s`);
-  return { transcript: fold.transcript(), parts };
+  if (silence.signal.aborted && fold) throw new Error(`no part for ${longestSilence / 1000} s`);
+  return fold;
 }

@@ -13,6 +13,7 @@ import { hadLaterTurn, hasNewerRun, hasOtherActiveRun, readState, reconcile } fr
 import { replay } from "./replay.ts";
 import { RollbackRefused } from "./rollback-refused.ts";
 import { isTerminal, settle } from "./settle.ts";
+import type { Snapshots } from "./snapshots.ts";
 
 /** `stopped`; `finished`: it ended by itself; `superseded`: a newer run owns the thread. */
 export type Outcome = "stopped" | "finished" | "superseded";
@@ -35,11 +36,19 @@ const nothingStreamed: Transcript = { whole: true, replies: [], calls: new Map()
  * `run` is as the caller itself has read it, which shows its right to. Throws the SDK's errors as
  * they are, and `ProxyError` where the server did not do what it said.
  */
-export async function stopRun(client: Client, threadId: string, run: Run, stop: Stop): Promise<StopResult> {
+export async function stopRun(
+  client: Client,
+  snapshots: Snapshots,
+  threadId: string,
+  run: Run,
+  stop: Stop,
+): Promise<StopResult> {
   const settled = await cancel(client, threadId, run);
   if (await isOvertaken(client, threadId, run)) return await overtaken(client, threadId, stop, settled);
   try {
-    return await afterwards(client, threadId, stop, settled, run.status);
+    const result = await afterwards(client, snapshots, threadId, stop, settled, run.status);
+    await snapshots.drop(client, run);
+    return result;
   } catch (error) {
     throw asNotStored(stop.runId, error);
   }
@@ -70,6 +79,7 @@ async function overtaken(client: Client, threadId: string, stop: Stop, run: Run)
 
 async function afterwards(
   client: Client,
+  snapshots: Snapshots,
   threadId: string,
   stop: Stop,
   run: Run,
@@ -79,7 +89,7 @@ async function afterwards(
     return { outcome: "finished", kept: [], tool_calls: [], values: (await readState(client, threadId)).values };
   }
   const transcript = isResumable(run)
-    ? await replay(client, threadId, stop.runId, { ran: before === "running" })
+    ? await replay(client, snapshots, threadId, run, { ran: before === "running" })
     : nothingStreamed;
   const state = await readState(client, threadId);
   const cut = gatherCut(stop, { ...run, status: before }, state, transcript);

@@ -1,6 +1,7 @@
 import type { Client, Run } from "@langchain/langgraph-sdk";
 import type { Action, Keep, Stop } from "../core/cut.ts";
 import { resultOfRefused } from "./rollback-refused.ts";
+import type { Snapshots } from "./snapshots.ts";
 import { type StopResult, stopRun } from "./stop-run.ts";
 import type { Threads } from "./threads.ts";
 
@@ -16,6 +17,7 @@ const mostRemembered = 1000;
 /** One stop at a time for a run: whoever asks meanwhile, or again, gets the first one's answer. */
 export class Stops {
   #threads: Threads;
+  #snapshots: Snapshots;
   #running = new Map<string, Promise<StopResult>>();
   #last = new Map<string, Remembered>();
   #watchers = new Map<string, Set<(stop: Promise<StopResult>) => void>>();
@@ -23,8 +25,9 @@ export class Stops {
   /** The key that the conversation has in most graphs' state. */
   readonly preferredKey: string;
 
-  constructor(threads: Threads, preferredKey: string) {
+  constructor(threads: Threads, snapshots: Snapshots, preferredKey: string) {
     this.#threads = threads;
+    this.#snapshots = snapshots;
     this.preferredKey = preferredKey;
   }
 
@@ -39,7 +42,7 @@ export class Stops {
     // The first one's failure may be that it was refused; whoever asks beside it tries for itself.
     if (running) return running.catch(() => this.stop(client, threadId, run, stop));
     const stopping = this.#threads
-      .stopping(threadId, () => stopRun(client, threadId, run, stop))
+      .stopping(threadId, () => stopRun(client, this.#snapshots, threadId, run, stop))
       .then((result) => this.#noted(threadId, run, result))
       .catch((error: unknown) => {
         const result = resultOfRefused(error);
