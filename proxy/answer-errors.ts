@@ -1,4 +1,4 @@
-import type { Middleware } from "koa";
+import type { Context, Middleware } from "koa";
 import type { Logger } from "pino";
 import { ProxyError, UpstreamAnswer } from "./errors.ts";
 
@@ -17,14 +17,7 @@ export function answerErrors(log: Logger): Middleware {
         return;
       }
       ctx.respond = true;
-      if (thrown instanceof UpstreamAnswer) {
-        ctx.status = thrown.status;
-        for (const [name, value] of Object.entries(thrown.headers)) {
-          if (value !== undefined && !rebuilt.has(name)) ctx.set(name, value);
-        }
-        ctx.body = thrown.body;
-        return;
-      }
+      if (thrown instanceof UpstreamAnswer) return passBack(ctx, thrown);
       const error = asProxyError(thrown);
       if (error.status >= 500) log.error({ err: thrown, method: ctx.method, path: ctx.path }, error.message);
       ctx.set("access-control-allow-origin", "*");
@@ -34,6 +27,15 @@ export function answerErrors(log: Logger): Middleware {
       if (error.status === 413) ctx.set("connection", "close");
     }
   };
+}
+
+/** Gives the caller the server's answer as it came. */
+export function passBack(ctx: Context, { status, headers, body }: UpstreamAnswer): void {
+  ctx.status = status;
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined && !rebuilt.has(name)) ctx.set(name, value);
+  }
+  ctx.body = body;
 }
 
 /** Whatever was thrown, as an answer of the proxy's own. */

@@ -9,6 +9,7 @@ import type { Settings } from "./env.ts";
 import { createPassOn } from "./pass-on.ts";
 import { refuseUpgrade } from "./refuse-upgrade.ts";
 import { cancelRun } from "./routes/cancel.ts";
+import { commands } from "./routes/commands.ts";
 import { healthy, ready } from "./routes/health.ts";
 import { holdDuringStops } from "./routes/hold.ts";
 import { runsCreate } from "./routes/runs-create.ts";
@@ -52,6 +53,7 @@ export function createApp(settings: Settings, log: Logger): App {
   router.post("/threads/:thread_id/runs/stream", runsStream(services));
   router.post("/threads/:thread_id/runs", runsCreate(services, passOn));
   router.post("/threads/:thread_id/runs/wait", runsCreate(services, passOn));
+  router.post("/threads/:thread_id/commands", commands(services, passOn));
 
   const koa = new Koa();
   koa.use(answerErrors(log));

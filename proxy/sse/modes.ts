@@ -64,6 +64,12 @@ export function stoppable(
   };
 }
 
+/** A run of the v2 protocol is stoppable as it is; it only gets the key for its snapshots. */
+export function keyed(params: RunBody): { body: RunBody; key: string | undefined } {
+  const carried = carry(params, { modes: [], added: [], key: newKey() });
+  return { body: { ...params, ...carried }, key: carriedBy(carried)?.key };
+}
+
 const orAsGiven = (given: unknown, valid: unknown[], wanted: unknown) =>
   given == null || valid.includes(given) ? wanted : given;
 

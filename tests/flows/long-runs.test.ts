@@ -190,12 +190,16 @@ const cases: Record<string, () => Promise<{ threadId: string; runId: string; rep
   },
 };
 
-describe.concurrent.runIf(isPython)("a reply that is longer than the server's memory is kept, word for word", () => {
-  it.each(Object.keys(cases))("%s", { timeout: 60_000 }, async (name) => {
-    const { threadId, runId, replies } = (await cases[name]?.()) ?? { threadId: "", runId: "", replies: [] };
-    const messages = await conversation(flow.client, threadId);
-    expect(said(messages)).toEqual(replies);
-    expect(JSON.stringify(messages)).not.toContain("truncated");
-    await vi.waitFor(async () => expect(await kept(runId)).toBeUndefined(), (window / 2) * 1000 + 5000);
-  });
-});
+describe.runIf(isPython)(
+  "a reply that is longer than the server's memory is kept, word for word",
+  { concurrent: true },
+  () => {
+    it.each(Object.keys(cases))("%s", { timeout: 60_000 }, async (name) => {
+      const { threadId, runId, replies } = (await cases[name]?.()) ?? { threadId: "", runId: "", replies: [] };
+      const messages = await conversation(flow.client, threadId);
+      expect(said(messages)).toEqual(replies);
+      expect(JSON.stringify(messages)).not.toContain("truncated");
+      await vi.waitFor(async () => expect(await kept(runId)).toBeUndefined(), (window / 2) * 1000 + 5000);
+    });
+  },
+);
