@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { Settings } from "./env.ts";
+import type { Metrics } from "./metrics.ts";
 import type { ServerKindProbe } from "./server-kind.ts";
 import type { HangUps } from "./stop/hang-ups.ts";
 import type { Readers } from "./stop/readers.ts";
@@ -18,5 +19,6 @@ export interface Services {
   snapshots: Snapshots;
   readers: Readers;
   hangUps: HangUps;
+  metrics: Metrics;
   log: Logger;
 }

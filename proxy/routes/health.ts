@@ -9,6 +9,14 @@ export function healthy(): Middleware {
   };
 }
 
+/** `GET /-/metrics`, in Prometheus' text format. */
+export function showMetrics({ metrics }: Services): Middleware {
+  return async function answerMetrics(ctx) {
+    ctx.type = metrics.contentType;
+    ctx.body = await metrics.text();
+  };
+}
+
 /** `GET /-/ready`: the LangGraph server answers, too; otherwise 503 with the cause. */
 export function ready({ server, upstream }: Services): Middleware {
   return async function answerReady(ctx) {

@@ -63,6 +63,7 @@ export async function streamToClient(services: Services, ctx: Context, options: 
         });
       }
       leave = services.readers.join(runId);
+      services.metrics.streams.inc();
       options.onRun?.(runId);
       if (ctx.res.destroyed) gone.abort();
     },
@@ -85,6 +86,7 @@ export async function streamToClient(services: Services, ctx: Context, options: 
     ctx.res.destroy();
   } finally {
     leave?.(!gone.signal.aborted);
+    if (leave) services.metrics.streams.dec();
     if (!gone.signal.aborted && runId) services.snapshots.ended(runId);
     if (gone.signal.aborted && runId) services.hangUps.left(ctx.headers, threadId, runId, options.onDisconnect);
     unwatch();

@@ -34,11 +34,11 @@ interface Watched {
  * shorter than half a window costs nothing.
  */
 export class Snapshots {
-  #services: Pick<Services, "settings" | "upstream" | "log">;
+  #services: Pick<Services, "settings" | "upstream" | "metrics" | "log">;
   #watched = new Map<string, Watched>();
   #storeRefuses = false;
 
-  constructor(services: Pick<Services, "settings" | "upstream" | "log">) {
+  constructor(services: Pick<Services, "settings" | "upstream" | "metrics" | "log">) {
     this.#services = services;
   }
 
@@ -128,10 +128,11 @@ export class Snapshots {
     if (id === undefined) return;
     watched.latest = { id, takenAt, fold: fold.save(idsIn(values)) };
     const { latest } = watched;
-    if (!key || this.#storeRefuses) return;
-    await this.#inStore(() =>
-      client.store.putItem(namespace, runId, { sealed: seal(latest, key, runId) }, { index: false, ttl: lifetime }),
-    );
+    if (key && !this.#storeRefuses) {
+      const item = { sealed: seal(latest, key, runId) };
+      await this.#inStore(() => client.store.putItem(namespace, runId, item, { index: false, ttl: lifetime }));
+    }
+    this.#services.metrics.snapshots.inc({ kept: key && !this.#storeRefuses ? "store" : "memory" });
   }
 
   async #load(client: Pick<Client, "store">, runId: string, key: string | undefined): Promise<Snapshot | undefined> {

@@ -1,9 +1,8 @@
 import type { Client, Run } from "@langchain/langgraph-sdk";
 import type { Action, Keep, Stop } from "../core/cut.ts";
+import type { Services } from "../services.ts";
 import { resultOfRefused } from "./rollback-refused.ts";
-import type { Snapshots } from "./snapshots.ts";
 import { type StopResult, stopRun } from "./stop-run.ts";
-import type { Threads } from "./threads.ts";
 
 /** The last stop that this replica carried out on a thread. */
 export interface Remembered {
@@ -16,8 +15,7 @@ const mostRemembered = 1000;
 
 /** One stop at a time for a run: whoever asks meanwhile, or again, gets the first one's answer. */
 export class Stops {
-  #threads: Threads;
-  #snapshots: Snapshots;
+  #services: Pick<Services, "threads" | "snapshots" | "metrics">;
   #running = new Map<string, Promise<StopResult>>();
   #last = new Map<string, Remembered>();
   #watchers = new Map<string, Set<(stop: Promise<StopResult>) => void>>();
@@ -25,9 +23,8 @@ export class Stops {
   /** The key that the conversation has in most graphs' state. */
   readonly preferredKey: string;
 
-  constructor(threads: Threads, snapshots: Snapshots, preferredKey: string) {
-    this.#threads = threads;
-    this.#snapshots = snapshots;
+  constructor(services: Pick<Services, "threads" | "snapshots" | "metrics">, preferredKey: string) {
+    this.#services = services;
     this.preferredKey = preferredKey;
   }
 
@@ -41,8 +38,9 @@ export class Stops {
     const running = this.#running.get(stop.runId);
     // The first one's failure may be that it was refused; whoever asks beside it tries for itself.
     if (running) return running.catch(() => this.stop(client, threadId, run, stop));
-    const stopping = this.#threads
-      .stopping(threadId, () => stopRun(client, this.#snapshots, threadId, run, stop))
+    const { threads, snapshots } = this.#services;
+    const stopping = threads
+      .stopping(threadId, () => this.#measured(stopRun(client, snapshots, threadId, run, stop)))
       .then((result) => this.#noted(threadId, run, result))
       .catch((error: unknown) => {
         const result = resultOfRefused(error);
@@ -70,6 +68,20 @@ export class Stops {
   /** The last stop on the thread, if this replica made it: a rollback leaves no run that could tell. */
   lastOn(threadId: string): Remembered | undefined {
     return this.#last.get(threadId);
+  }
+
+  async #measured(stopping: Promise<StopResult>): Promise<StopResult> {
+    const { stops, stopSeconds } = this.#services.metrics;
+    const end = stopSeconds.startTimer();
+    let outcome = "failed";
+    try {
+      const result = await stopping;
+      outcome = result.outcome;
+      return result;
+    } finally {
+      stops.inc({ outcome });
+      end();
+    }
   }
 
   #noted(threadId: string, run: Run, result: StopResult): StopResult {
