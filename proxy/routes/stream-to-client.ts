@@ -100,7 +100,7 @@ async function valuesAfterStop(
   stopped: Promise<StopResult> | undefined,
 ): Promise<unknown> {
   if (!stopped) {
-    const client = clientFor(ctx.headers, upstream, insistentFetch);
+    const client = clientFor(ctx.headers, upstream, insistentFetch());
     return await stoppedElsewhere(client, threadId, runId, settings.messagesKey);
   }
   // A stop that failed answers whoever asked for it; this reader just sees the stream end.

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Client, Run } from "@langchain/langgraph-sdk";
 import type { Action, Reason } from "../core/cut.ts";
 import { isWhole } from "../core/whole.ts";
-import { insistentFetch } from "../insist.ts";
+import { firstLookFetch, insistentFetch } from "../insist.ts";
 import type { Services } from "../services.ts";
 import type { RunBody } from "../sse/modes.ts";
 import { clientFor, statusOf } from "../upstream.ts";
@@ -44,9 +44,9 @@ export async function beforeRun(
   threadId: string,
   wanted: NewRun,
 ): Promise<void> {
-  const runs = await listRuns(clientFor(caller, services.upstream), threadId);
+  const runs = await listRuns(clientFor(caller, services.upstream, firstLookFetch()), threadId);
   const active = runs.filter((run) => !isTerminal(run));
-  const client = clientFor(caller, services.upstream, insistentFetch);
+  const client = clientFor(caller, services.upstream, insistentFetch());
   const action = actionFor(wanted, active, services.readers);
   if (action) return await stopAll(client, services, threadId, active, action);
   const latest = runs.at(-1);

@@ -7,7 +7,7 @@ import { type Report, reportOn } from "../core/report.ts";
 import type { Transcript } from "../core/transcript.ts";
 import { turnOf } from "../core/turn.ts";
 import { isWhole } from "../core/whole.ts";
-import { causeOf, ProxyError } from "../errors.ts";
+import { asProxyError, ProxyError } from "../errors.ts";
 import { statusOf } from "../upstream.ts";
 import { hadLaterTurn, hasNewerRun, hasOtherActiveRun, readState, reconcile } from "./reconcile.ts";
 import { replay } from "./replay.ts";
@@ -49,7 +49,8 @@ export async function stopRun(client: Client, threadId: string, run: Run, stop: 
 function asNotStored(runId: string, error: unknown): unknown {
   const status = statusOf(error) ?? (error instanceof ProxyError ? error.status : 502);
   if (status < 500 && status !== 409) return error;
-  const message = `Run ${runId} is stopped, but what it said is not stored yet: ${causeOf(error)} It will be, before the next message on this thread.`;
+  const { message: reason } = asProxyError(error);
+  const message = `Run ${runId} is stopped, but what it said will only be stored before the next message on this thread: ${reason}`;
   return new ProxyError(502, "not_stored", message, { cause: error });
 }
 
@@ -148,17 +149,31 @@ async function rollBack(client: Client, threadId: string, run: Run, state: State
   };
 }
 
-/** Resolves to the server's refusal, if the caller may not delete the run: 403, or 404 although the run is there. */
+/**
+ * Resolves to the server's refusal, if the caller may not delete the run: 403,
+ * or 404 although the run is there. Where it is not, it was deleted by a call
+ * whose answer was lost, or by another replica.
+ */
 async function deleteRun(client: Client, threadId: string, runId: string) {
   try {
     await client.runs.delete(threadId, runId);
   } catch (cause) {
     const status = statusOf(cause);
     if (status !== 403 && status !== 404) throw cause;
-    if (status === 404) await client.runs.get(threadId, runId);
+    if (status === 404 && !(await isThere(client, threadId, runId))) return undefined;
     return { status, cause };
   }
   return undefined;
+}
+
+async function isThere(client: Client, threadId: string, runId: string): Promise<boolean> {
+  try {
+    await client.runs.get(threadId, runId);
+    return true;
+  } catch (error) {
+    if (statusOf(error) === 404) return false;
+    throw error;
+  }
 }
 
 /** Nothing is written; what would have been kept is handed back. */
