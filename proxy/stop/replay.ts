@@ -2,13 +2,15 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "@langchain/langgraph-sdk";
 import type { Transcript } from "../core/transcript.ts";
 import { TranscriptFold } from "../core/transcript-fold.ts";
-import { ProxyError } from "../errors.ts";
+import { asProxyError, causeOf, ProxyError } from "../errors.ts";
 
 /** So long a replay may go without a part before it is taken for broken, in milliseconds. */
 const longestSilence = 10_000;
 /** How often a replay that broke off, or is empty though the run ran, is read again, and after which pause in milliseconds. */
 const tries = 3;
 const pause = 250;
+/** After this time none is begun again, in milliseconds: a server that says nothing has had two tries then. */
+const patience = 15_000;
 
 export interface ReplayOptions {
   /** The run was running when it was stopped, so something must have been streamed. */
@@ -22,7 +24,7 @@ export interface ReplayOptions {
  * whoever reads it. It ends at `end`, since not every server closes it. One
  * that breaks off is read again from its start; half a transcript is none.
  *
- * Throws `ProxyError` 502 `upstream_failed` if it breaks off each time.
+ * Throws `ProxyError` 502: what kept it from opening, or `upstream_failed` if it breaks off each time.
  */
 export async function replay(
   client: { runs: Pick<Client["runs"], "joinStream"> },
@@ -30,21 +32,33 @@ export async function replay(
   runId: string,
   { ran }: ReplayOptions,
 ): Promise<Transcript> {
-  let cause: unknown;
-  for (let attempt = 1; attempt <= tries; attempt++) {
-    if (attempt > 1) await delay(pause);
+  const deadline = Date.now() + patience;
+  for (let attempt = 1; ; attempt++) {
+    const isLast = () => attempt === tries || Date.now() > deadline;
     try {
-      const { transcript, parts } = await readOnce(client, threadId, runId);
-      if (parts > 0 || !ran || attempt === tries) return transcript;
+      const { transcript, parts } = await readOnce(client, threadId, runId, ran);
+      if (parts > 0 || !ran || isLast()) return transcript;
     } catch (error) {
-      cause = error;
+      // It did not even open, and whoever called has insisted.
+      if (asProxyError(error).code !== "internal") throw error;
+      if (isLast()) throw brokenOff(threadId, runId, attempt, error);
     }
+    await delay(pause);
   }
-  const message = `The LangGraph server broke off the stream of run ${runId} ${tries} times.`;
-  throw new ProxyError(502, "upstream_failed", message, { cause });
 }
 
-async function readOnce({ runs }: { runs: Pick<Client["runs"], "joinStream"> }, threadId: string, runId: string) {
+function brokenOff(threadId: string, runId: string, attempts: number, cause: unknown): ProxyError {
+  const call = `GET /threads/${threadId}/runs/${runId}/stream`;
+  const message = `The LangGraph server broke off its answer to ${call} ${attempts} times: ${causeOf(cause)}`;
+  return new ProxyError(502, "upstream_failed", message, { cause });
+}
+
+async function readOnce(
+  { runs }: { runs: Pick<Client["runs"], "joinStream"> },
+  threadId: string,
+  runId: string,
+  ran: boolean,
+) {
   const fold = new TranscriptFold();
   const silence = new AbortController();
   const timer = setTimeout(() => silence.abort(), longestSilence);
@@ -62,7 +76,7 @@ async function readOnce({ runs }: { runs: Pick<Client["runs"], "joinStream"> }, 
   } finally {
     clearTimeout(timer);
   }
-  // Some servers answer heartbeats for ever where they have nothing left; silence after a part is a failure.
-  if (silence.signal.aborted && parts > 0) throw new Error(`no part for ${longestSilence / 1000} s`);
+  // Some servers answer heartbeats for ever where they have nothing left; silence where there must be more is a failure.
+  if (silence.signal.aborted && (parts > 0 || ran)) throw new Error(`no part for ${longestSilence / 1000} s`);
   return { transcript: fold.transcript(), parts };
 }

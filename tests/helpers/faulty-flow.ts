@@ -1,5 +1,6 @@
 import type { Client } from "@langchain/langgraph-sdk";
 import { expect, inject, type TestContext, vi } from "vitest";
+import { messagesIn } from "../../proxy/core/message.ts";
 import type { Listening } from "../../proxy/listen.ts";
 import { type FaultyUpstream, startFaultyUpstream } from "./faulty-upstream.ts";
 import { type Asked, conversation, type Flow, type Live, outline, sdk, send, stop } from "./flow.ts";
@@ -26,9 +27,10 @@ export const kept = "ai: Once upon a";
 export async function inTrouble(
   { task, onTestFinished }: TestContext,
   flow: Flow,
-  asked: Asked = {},
+  { before, ...asked }: Asked & { before?: (server: FaultyUpstream) => void } = {},
 ): Promise<InTrouble> {
   const server = await startFaultyUpstream(inject("langgraphUrl"));
+  before?.(server);
   const proxy = await startProxy(server.url);
   onTestFinished(async () => {
     server.close();
@@ -55,6 +57,21 @@ export async function isStopped(trouble: InTrouble, wish?: object): Promise<void
   expect(status).toBe(200);
   await standsOnce(trouble);
 }
+
+/** The stop fails with one sentence that says so, and nothing of what was shown stands in the thread by halves. */
+export async function isNotStored(trouble: InTrouble, reason: RegExp, wish?: object): Promise<void> {
+  const asked = performance.now();
+  const { status, body } = await stop(trouble.proxy.url, trouble.threadId, wish);
+  expect(body).toEqual({ error: "not_stored", message: expect.stringMatching(reason) });
+  expect(status).toBe(502);
+  expect((body as { message?: string }).message).toMatch(notStored);
+  expect(performance.now() - asked).toBeLessThan(30_000);
+  const { values } = await trouble.flow.direct.threads.getState(trouble.threadId);
+  expect(outline(messagesIn(values, "messages"))).toEqual([`human: ${trouble.prompt}`]);
+}
+
+const notStored =
+  /^Run [0-9a-f-]{36} is stopped, but what it said will only be stored before the next message on this thread: The LangGraph server [^\n]+$/;
 
 /** What was shown stands in the thread, under the id that was streamed. */
 export async function standsOnce({ flow, threadId, prompt, live }: InTrouble): Promise<void> {
