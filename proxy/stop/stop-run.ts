@@ -45,12 +45,15 @@ export async function stopRun(client: Client, threadId: string, run: Run, stop: 
   }
 }
 
-/** The run has ended, but the server failed before all was written; what it refused the caller stays its own answer. */
-function asNotStored(runId: string, error: unknown): unknown {
+/**
+ * The run has ended, or was told to, but the server failed before all was written. What it refused the
+ * caller stays its own answer, and that the run goes on stays what it is.
+ */
+function asNotStored(runId: string, error: unknown, so = "is stopped"): unknown {
   const status = statusOf(error) ?? (error instanceof ProxyError ? error.status : 502);
-  if (status < 500 && status !== 409) return error;
+  if ((status < 500 && status !== 409) || status === 504) return error;
   const { message: reason } = asProxyError(error);
-  const message = `Run ${runId} is stopped, but what it said will only be stored before the next message on this thread: ${reason}`;
+  const message = `Run ${runId} ${so}, but what it said will only be stored before the next message on this thread: ${reason}`;
   return new ProxyError(502, "not_stored", message, { cause: error });
 }
 
@@ -100,13 +103,22 @@ async function cancel(client: Client, threadId: string, run: Run): Promise<Run> 
   const { run_id: runId } = run;
   if (isTerminal(run)) return await settle(client, threadId, runId);
   let refusal: unknown;
-  const asked = client.runs.cancel(threadId, runId, false, "interrupt").catch(async (error: unknown) => {
-    const status = statusOf(error);
-    // 409: it hasn't quite ended. 404: it has, in the meantime, or the caller may only read it; its status tells.
-    if (status === 409 || (status === 404 && isTerminal(await client.runs.get(threadId, runId)))) return;
-    refusal = error;
+  let accepted = false;
+  const cancelled = async () => {
+    try {
+      await client.runs.cancel(threadId, runId, false, "interrupt");
+      accepted = true;
+    } catch (error) {
+      const status = statusOf(error);
+      // 409: it hasn't quite ended. 404: it has, in the meantime, or the caller may only read it; its status tells.
+      if (status === 409 || (status === 404 && isTerminal(await client.runs.get(threadId, runId)))) return;
+      refusal = error;
+    }
+  };
+  const asked = cancelled();
+  const ended = settle(client, threadId, runId).catch((error: unknown) => {
+    throw accepted ? asNotStored(runId, error, "was cancelled") : error;
   });
-  const ended = settle(client, threadId, runId);
   await Promise.race([ended, asked]);
   if (refusal) {
     ended.catch(() => "the refusal is what the caller has to know");

@@ -1,17 +1,29 @@
 import { describe, expect, it } from "vitest";
-import { answering, cutAfter, dropped, leaving, silent, stalled, withoutAPart } from "../helpers/faults.ts";
+import {
+  answeredBeforeLeaving,
+  answering,
+  cutAfter,
+  dropped,
+  leaving,
+  silent,
+  stalled,
+  withoutAPart,
+} from "../helpers/faults.ts";
 import { goesOn, inTrouble, isNotStored, isStopped } from "../helpers/faulty-flow.ts";
 import { conversation, outline, send, stop, useFlow } from "../helpers/flow.ts";
 
 const flow = useFlow();
 
 const always = { times: Number.POSITIVE_INFINITY };
+const cancel = "POST /threads/:t/runs/:r/cancel";
+const look = "GET /threads/:t/runs/:r";
 const replay = "GET /threads/:t/runs/:r/stream";
 const read = "GET /threads/:t/state";
 const write = "POST /threads/:t/state";
 
 describe.concurrent("each time, until the stop gives up", () => {
   it.for([
+    { how: "no word of the run after the cancel", call: look, fault: dropped, reason: /GET \S+\/runs\/[^/]+: other/ },
     { how: "409 to the write", call: write, fault: answering(409), reason: /POST \S+\/state with 409/ },
     { how: "500 to the write", call: write, fault: answering(500), reason: /POST \S+\/state with 500/ },
     { how: "no write is carried out", call: write, fault: dropped, reason: /POST \S+\/state: other side closed/ },
@@ -31,14 +43,32 @@ describe.concurrent("each time, until the stop gives up", () => {
     },
   );
 
-  it("gone: not stored, and said so; once it is back the next message mends it", {
-    timeout: 60_000,
-  }, async (context) => {
+  it.for([
+    { since: "the cancel", call: cancel, fault: answeredBeforeLeaving, reason: /GET \S+: connect ECONNREFUSED/ },
+    { since: "the replay", call: read, fault: leaving, reason: /GET \S+\/state: connect ECONNREFUSED/ },
+  ])(
+    "gone since $since: not stored, and said so; once it is back the next message mends it",
+    {
+      timeout: 60_000,
+    },
+    async ({ call, fault, reason }, context) => {
+      const trouble = await inTrouble(context, flow);
+      trouble.server.fault(call, fault);
+      await isNotStored(trouble, reason);
+      await trouble.server.back();
+      await goesOn(trouble);
+    },
+  );
+
+  it("500 to the cancel: said so, and the run goes on until the next Stop", async (context) => {
     const trouble = await inTrouble(context, flow);
-    trouble.server.fault(read, leaving);
-    await isNotStored(trouble, /did not answer GET \S+\/state: connect ECONNREFUSED/);
-    await trouble.server.back();
-    await goesOn(trouble);
+    const rule = trouble.server.fault(cancel, answering(500), always);
+    const { status, body } = await stop(trouble.proxy.url, trouble.threadId);
+    const message = `The LangGraph server answered POST /threads/${trouble.threadId}/runs/${trouble.runId}/cancel with 500.`;
+    expect([status, body]).toEqual([502, { error: "upstream_failed", message }]);
+    expect((await flow.direct.runs.get(trouble.threadId, trouble.runId)).status).toBe("running");
+    rule.end();
+    await isStopped(trouble);
   });
 
   it("a replay without a part: the thread can be used", async (context) => {
