@@ -47,6 +47,8 @@ export async function beforeRun(
   threadId: string,
   wanted: NewRun,
 ): Promise<void> {
+  if (startsAnew(wanted))
+    await finishRollback(clientFor(caller, services.upstream, insistentFetch()), services, threadId);
   const runs = await listRuns(clientFor(caller, services.upstream, firstLookFetch()), threadId).catch(
     (error: unknown) => {
       if (isDoubleTexting(wanted)) throw error;
@@ -125,6 +127,14 @@ async function listRuns(client: Client, threadId: string): Promise<Run[]> {
 /** New input, on the thread as it stands: not a resumption, not a fork. */
 function startsAnew({ input, command, checkpoint, checkpoint_id }: NewRun): boolean {
   return input != null && command == null && checkpoint == null && checkpoint_id == null;
+}
+
+async function finishRollback(client: Client, { stops, log }: Pick<Services, "stops" | "log">, threadId: string) {
+  try {
+    await stops.finish(client, threadId);
+  } catch (error) {
+    log.warn({ err: error, thread_id: threadId }, "what a rollback kept is still not stored");
+  }
 }
 
 async function healAfter(

@@ -9,6 +9,7 @@ import { turnOf } from "../core/turn.ts";
 import { isWhole } from "../core/whole.ts";
 import { asProxyError, ProxyError } from "../errors.ts";
 import { statusOf } from "../upstream.ts";
+import { NotWrittenBack, type Undone } from "./not-written-back.ts";
 import { hadLaterTurn, hasNewerRun, hasOtherActiveRun, readState, reconcile } from "./reconcile.ts";
 import { replay } from "./replay.ts";
 import { RollbackRefused } from "./rollback-refused.ts";
@@ -50,6 +51,7 @@ export async function stopRun(client: Client, threadId: string, run: Run, stop: 
  * caller stays its own answer, and that the run goes on stays what it is.
  */
 function asNotStored(runId: string, error: unknown, so = "is stopped"): unknown {
+  if (error instanceof NotWrittenBack) return error;
   const status = statusOf(error) ?? (error instanceof ProxyError ? error.status : 502);
   if ((status < 500 && status !== 409) || status === 504) return error;
   const { message: reason } = asProxyError(error);
@@ -140,12 +142,27 @@ async function keepTurn(client: Client, threadId: string, cut: Cut): Promise<Sto
 }
 
 async function rollBack(client: Client, threadId: string, run: Run, state: State, cut: Cut): Promise<StopResult> {
-  const { input } = (run as { kwargs?: { input?: unknown } }).kwargs ?? {};
   const refusal = await deleteRun(client, threadId, cut.runId);
   if (refusal) {
     const result = await keepTurn(client, threadId, { ...cut, action: "interrupt" });
     throw RollbackRefused.of(result, cut.keep, refusal);
   }
+  const undone = { run, state, cut };
+  try {
+    return await writeBack(client, threadId, undone);
+  } catch (error) {
+    throw NotWrittenBack.of(undone, error) ?? error;
+  }
+}
+
+/**
+ * The turn of a run that was undone goes back in as plain conversation. Can be
+ * asked for again, by whoever comes next, if it fails; the run itself is gone
+ * and could tell nobody.
+ */
+export async function writeBack(client: Client, threadId: string, { run, state, cut }: Undone): Promise<StopResult> {
+  const { input } = (run as { kwargs?: { input?: unknown } }).kwargs ?? {};
+  if (await hadLaterTurn(client, threadId, run)) return { ...superseded(state, cut), input };
   const before = await readState(client, threadId);
   const earlier = messagesIn(before.values, cut.messagesKey);
   const earlierItems = itemsIn(before.values, cut.messagesKey);

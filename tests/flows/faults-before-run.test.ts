@@ -35,7 +35,6 @@ describe.concurrent("double texting, while the server fails each time", () => {
   it.for([
     { call: list, fault: answering(500), error: "upstream_failed", reason: /GET \S+\/runs with 500\.$/ },
     { call: replay, fault: cutAfter(3), error: "not_stored", reason: /broke off its answer to GET \S+\/stream/ },
-    { call: write, fault: answering(503), error: "not_stored", reason: /POST \S+\/state with 503\.$/ },
   ])(
     "$call: no new run is created, and why is said; asked again, all is there",
     { timeout: 60_000 },

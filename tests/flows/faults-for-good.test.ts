@@ -26,8 +26,6 @@ describe.concurrent("each time, until the stop gives up", () => {
     { how: "no word of the run after the cancel", call: look, fault: dropped, reason: /GET \S+\/runs\/[^/]+: other/ },
     { how: "409 to the write", call: write, fault: answering(409), reason: /POST \S+\/state with 409/ },
     { how: "500 to the write", call: write, fault: answering(500), reason: /POST \S+\/state with 500/ },
-    { how: "no write is carried out", call: write, fault: dropped, reason: /POST \S+\/state: other side closed/ },
-    { how: "503 to the read", call: read, fault: answering(503), reason: /GET \S+\/state with 503/ },
     { how: "503 to the replay", call: replay, fault: answering(503), reason: /GET \S+\/stream with 503/ },
     { how: "a replay that is cut", call: replay, fault: cutAfter(3), reason: /broke off .* \S+\/stream 3 times/ },
     { how: "a replay that says nothing", call: replay, fault: stalled, reason: /\/stream 2 times: no part for 10 s/ },
@@ -59,6 +57,26 @@ describe.concurrent("each time, until the stop gives up", () => {
       await goesOn(trouble);
     },
   );
+
+  it("500 to the write after a rollback: not stored, and said so; the next message stores it", {
+    timeout: 60_000,
+  }, async (context) => {
+    const trouble = await inTrouble(context, flow);
+    const rule = trouble.server.fault(write, answering(500), always);
+    const { status, body } = await stop(trouble.proxy.url, trouble.threadId, { action: "rollback" });
+    expect([status, body]).toMatchObject([502, { error: "not_stored" }]);
+    expect((body as { message?: string }).message).toMatch(/^Run \S+ is undone, but .* POST \S+\/state with 500\.$/);
+    rule.end();
+    await goesOn(trouble);
+  });
+
+  it("500 to the write after a rollback: asked again, it is stored", { timeout: 60_000 }, async (context) => {
+    const trouble = await inTrouble(context, flow);
+    const rule = trouble.server.fault(write, answering(500), always);
+    await stop(trouble.proxy.url, trouble.threadId, { action: "rollback" });
+    rule.end();
+    await isStopped(trouble, { action: "rollback" });
+  });
 
   it("500 to the cancel: said so, and the run goes on until the next Stop", async (context) => {
     const trouble = await inTrouble(context, flow);
