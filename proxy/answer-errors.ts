@@ -1,6 +1,6 @@
 import type { Context, Middleware } from "koa";
 import type { Logger } from "pino";
-import { ProxyError, UpstreamAnswer } from "./errors.ts";
+import { asProxyError, UpstreamAnswer } from "./errors.ts";
 
 /** Headers of the server's that would be wrong for a body that is sent anew. */
 const rebuilt = new Set(["connection", "content-encoding", "content-length", "keep-alive", "transfer-encoding"]);
@@ -36,15 +36,4 @@ export function passBack(ctx: Context, { status, headers, body }: UpstreamAnswer
     if (value !== undefined && !rebuilt.has(name)) ctx.set(name, value);
   }
   ctx.body = body;
-}
-
-/** Whatever was thrown, as an answer of the proxy's own. */
-export function asProxyError(thrown: unknown): ProxyError {
-  if (thrown instanceof ProxyError) return thrown;
-  // The SDK wraps a refused connection; what it says behind this is our own sentence.
-  if (thrown instanceof Error && thrown.name === "ConnectionError") {
-    const message = thrown.message.replace(/^.*Original error: /, "");
-    return new ProxyError(502, "upstream_unreachable", message, { cause: thrown });
-  }
-  return new ProxyError(500, "internal", "Something went wrong in the proxy; its log says what.", { cause: thrown });
 }

@@ -52,3 +52,14 @@ export function causeOf(error: unknown): string {
   if (error instanceof Error && error.cause) return causeOf(error.cause);
   return error instanceof Error ? error.message : String(error);
 }
+
+/** Whatever was thrown, as an answer of the proxy's own. */
+export function asProxyError(thrown: unknown): ProxyError {
+  if (thrown instanceof ProxyError) return thrown;
+  // The SDK wraps a refused connection; what it says behind this is our own sentence.
+  if (thrown instanceof Error && thrown.name === "ConnectionError") {
+    const message = thrown.message.replace(/^.*Original error: /, "");
+    return new ProxyError(502, "upstream_unreachable", message, { cause: thrown });
+  }
+  return new ProxyError(500, "internal", "Something went wrong in the proxy; its log says what.", { cause: thrown });
+}

@@ -1,5 +1,5 @@
 import type { Context, Middleware } from "koa";
-import { insistentFetch } from "../insist.ts";
+import { firstLookFetch, insistentFetch } from "../insist.ts";
 import type { PassOn } from "../pass-on.ts";
 import type { ServerKind } from "../server-kind.ts";
 import type { Services } from "../services.ts";
@@ -21,7 +21,7 @@ export function cancelRun(services: Services, passOn: PassOn): Middleware {
     const action = ctx.query.action ?? "interrupt";
     if (action !== "interrupt" && action !== "rollback") return void (await passOn(ctx));
     await services.threads.stopping(threadId, async () => {
-      const client = clientFor(ctx.headers, services.upstream);
+      const client = clientFor(ctx.headers, services.upstream, firstLookFetch());
       const last = services.stops.lastOn(threadId);
       if (last?.run.run_id === runId) {
         const { values } = await asCaller(client.threads.getState(threadId));
@@ -31,7 +31,7 @@ export function cancelRun(services: Services, passOn: PassOn): Middleware {
       if (isTerminal(run) && run.status !== "interrupted") return void (await passOn(ctx));
       // A run that was cut before is only looked after: undoing it now would be another's decision.
       const stop = services.stops.asked(run.run_id, isTerminal(run) ? "interrupt" : action);
-      const insistent = clientFor(ctx.headers, services.upstream, insistentFetch);
+      const insistent = clientFor(ctx.headers, services.upstream, insistentFetch());
       const result = await asCaller(services.stops.stop(insistent, threadId, run, stop));
       answer(ctx, await services.server.kind(), result);
     });

@@ -2,7 +2,7 @@ import type { Client, Run } from "@langchain/langgraph-sdk";
 import type { Middleware } from "koa";
 import { z } from "zod";
 import { ProxyError } from "../errors.ts";
-import { insistentFetch } from "../insist.ts";
+import { firstLookFetch, insistentFetch } from "../insist.ts";
 import { asObject, readText } from "../read-body.ts";
 import type { Services } from "../services.ts";
 import { activeRuns } from "../stop/reconcile.ts";
@@ -42,9 +42,9 @@ export function stopThread(services: Services): Middleware {
     const threadId = requireId("thread_id", ctx.params.thread_id);
     const wish = parseWish(await readText(ctx.req, bodyLimit));
     await services.threads.stopping(threadId, async () => {
-      await asCaller(clientFor(ctx.headers, services.upstream).threads.get(threadId));
+      await asCaller(clientFor(ctx.headers, services.upstream, firstLookFetch()).threads.get(threadId));
       await services.threads.created(threadId);
-      const client = clientFor(ctx.headers, services.upstream, insistentFetch);
+      const client = clientFor(ctx.headers, services.upstream, insistentFetch());
       ctx.set("access-control-allow-origin", "*");
       ctx.body = await asCaller(carryOut(services, client, threadId, wish, arrivedAt));
     });
@@ -71,6 +71,7 @@ async function carryOut(
   wish: Wish,
   arrivedAt: number,
 ): Promise<StopAnswer> {
+  await services.stops.finish(client, threadId);
   const last = services.stops.lastOn(threadId);
   if (wish.run_id && last?.run.run_id === wish.run_id) return combine(threadId, [last.run], [last.result]);
   let runs = wish.run_id ? [await client.runs.get(threadId, wish.run_id)] : await activeRuns(client, threadId);

@@ -1,5 +1,5 @@
 import type { Context } from "koa";
-import { insistentFetch } from "../insist.ts";
+import { firstLookFetch } from "../insist.ts";
 import type { Services } from "../services.ts";
 import type { Frame } from "../sse/frames.ts";
 import { pipingFetch } from "../sse/pipe.ts";
@@ -96,15 +96,18 @@ export async function streamToClient(services: Services, ctx: Context, options: 
 
 /** The thread's values as a stop has left them, of this replica or another; undefined if there was none. */
 async function valuesAfterStop(
-  { upstream, settings }: Services,
+  { upstream, settings, log }: Services,
   ctx: Context,
   threadId: string,
   runId: string,
   stopped: Promise<StopResult> | undefined,
 ): Promise<unknown> {
   if (!stopped) {
-    const client = clientFor(ctx.headers, upstream, insistentFetch);
-    return await stoppedElsewhere(client, threadId, runId, settings.messagesKey);
+    const client = clientFor(ctx.headers, upstream, firstLookFetch());
+    return await stoppedElsewhere(client, threadId, runId, settings.messagesKey).catch((error: unknown) => {
+      // The run's own stream is complete.
+      log.warn({ err: error, thread_id: threadId, run_id: runId }, "no look at the thread after the stream's end");
+    });
   }
   // A stop that failed answers whoever asked for it; this reader just sees the stream end.
   const result = await stopped.catch(resultOfRefused);

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Client, Run } from "@langchain/langgraph-sdk";
 import type { Action, Reason } from "../core/cut.ts";
 import { isWhole } from "../core/whole.ts";
-import { insistentFetch } from "../insist.ts";
+import { firstLookFetch, insistentFetch } from "../insist.ts";
 import type { Services } from "../services.ts";
 import type { RunBody } from "../sse/modes.ts";
 import { clientFor, statusOf } from "../upstream.ts";
@@ -36,6 +36,9 @@ const cutStatuses: string[] = ["interrupted", "error", "timeout"] satisfies Reas
  * - a run that was cut behind the proxy's back, or failed: healed, unless the
  *   new run resumes or forks on purpose.
  *
+ * Double texting fails if it can't be done. A thread that can't be looked
+ * after otherwise is no worse than it was: the new run has its turn.
+ *
  * All of it in the name of the `caller`, whose headers these are.
  */
 export async function beforeRun(
@@ -44,9 +47,17 @@ export async function beforeRun(
   threadId: string,
   wanted: NewRun,
 ): Promise<void> {
-  const runs = await listRuns(clientFor(caller, services.upstream), threadId);
+  if (startsAnew(wanted))
+    await finishRollback(clientFor(caller, services.upstream, insistentFetch()), services, threadId);
+  const runs = await listRuns(clientFor(caller, services.upstream, firstLookFetch()), threadId).catch(
+    (error: unknown) => {
+      if (isDoubleTexting(wanted)) throw error;
+      services.log.warn({ err: error, thread_id: threadId }, "could not look after the thread before a new run");
+      return [];
+    },
+  );
   const active = runs.filter((run) => !isTerminal(run));
-  const client = clientFor(caller, services.upstream, insistentFetch);
+  const client = clientFor(caller, services.upstream, insistentFetch());
   const action = actionFor(wanted, active, services.readers);
   if (action) return await stopAll(client, services, threadId, active, action);
   const latest = runs.at(-1);
@@ -58,10 +69,16 @@ export async function beforeRun(
   if (latest.status === "success") await services.snapshots.drop(client, latest, Date.parse(latest.updated_at));
 }
 
-function actionFor({ multitask_strategy: strategy }: NewRun, active: Run[], readers: Readers): Action | undefined {
+function actionFor(wanted: NewRun, active: Run[], readers: Readers): Action | undefined {
   if (active.length === 0) return undefined;
-  if (strategy === "interrupt" || strategy === "rollback") return strategy;
-  return strategy == null && active.every(({ run_id }) => readers.haveLeft(run_id)) ? "interrupt" : undefined;
+  if (isDoubleTexting(wanted)) return wanted.multitask_strategy;
+  return wanted.multitask_strategy == null && active.every(({ run_id }) => readers.haveLeft(run_id))
+    ? "interrupt"
+    : undefined;
+}
+
+function isDoubleTexting(wanted: NewRun): wanted is NewRun & { multitask_strategy: Action } {
+  return wanted.multitask_strategy === "interrupt" || wanted.multitask_strategy === "rollback";
 }
 
 /** What is queued goes first, or it would start as soon as what runs is stopped. */
@@ -116,7 +133,14 @@ function startsAnew({ input, command, checkpoint, checkpoint_id }: NewRun): bool
   return input != null && command == null && checkpoint == null && checkpoint_id == null;
 }
 
-/** A thread that can't be mended is no worse than it was: the new run may try. */
+async function finishRollback(client: Client, { stops, log }: Pick<Services, "stops" | "log">, threadId: string) {
+  try {
+    await stops.finish(client, threadId);
+  } catch (error) {
+    log.warn({ err: error, thread_id: threadId }, "what a rollback kept is still not stored");
+  }
+}
+
 async function healAfter(
   client: Client,
   { stops, snapshots, log }: Pick<Services, "stops" | "snapshots" | "log">,

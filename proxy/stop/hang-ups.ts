@@ -43,7 +43,7 @@ export class HangUps {
   /** Nobody waits for the answer; a failure is logged. */
   #stop(caller: IncomingHttpHeaders, threadId: string, runId: string): void {
     const { threads, stops, log, upstream } = this.#services;
-    const client = clientFor(caller, upstream, insistentFetch);
+    const client = clientFor(caller, upstream, insistentFetch());
     const stop = async () => {
       const run = await client.runs.get(threadId, runId);
       if (!isTerminal(run)) await stops.stop(client, threadId, run, stops.asked(runId));

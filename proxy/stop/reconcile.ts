@@ -54,12 +54,17 @@ export async function reconcile(
       if (status < 500 && status !== 409) throw error;
       if (status === 409 && (await hasOtherActiveRun(client, threadId, runId))) return { state, superseded: true };
       deadline ??= Date.now() + patience;
-      if (Date.now() > deadline) throw error;
+      if (Date.now() > deadline) throw status === 409 ? keptBusy(threadId, error) : error;
       await delay(status === 409 ? 50 : 250);
     }
   }
   const message = `Thread ${threadId} still has pending steps after ${mostWrites} writes.`;
   throw new ProxyError(502, "upstream_failed", message);
+}
+
+function keptBusy(threadId: string, cause: unknown): ProxyError {
+  const message = `The LangGraph server answered POST /threads/${threadId}/state with 409 for ${patience / 1000} s.`;
+  return new ProxyError(502, "upstream_failed", message, { cause });
 }
 
 /** The thread's head, with the states of its subgraphs. */

@@ -3,7 +3,7 @@ import type { Client, Run } from "@langchain/langgraph-sdk";
 import { foldOn, type IdentifiedPart, type Snapshot } from "../core/snapshot.ts";
 import type { Transcript } from "../core/transcript.ts";
 import { TranscriptFold } from "../core/transcript-fold.ts";
-import { ProxyError } from "../errors.ts";
+import { asProxyError, causeOf, ProxyError } from "../errors.ts";
 import { snapshotKey } from "../sse/modes.ts";
 import type { Snapshots } from "./snapshots.ts";
 
@@ -12,6 +12,8 @@ const longestSilence = 10_000;
 /** How often a replay that broke off, or is empty though the run ran, is read again, and after which pause in milliseconds. */
 const tries = 3;
 const pause = 250;
+/** After this time none is begun again, in milliseconds: a server that says nothing has had two tries then. */
+const patience = 15_000;
 
 export interface ReplayOptions {
   /** The run was running when it was stopped, so something must have been streamed. */
@@ -28,7 +30,7 @@ type ReplayClient = { runs: Pick<Client["runs"], "joinStream">; store: Client["s
  * whoever reads it. It ends at `end`, since not every server closes it. One
  * that breaks off is read again from its start; half a transcript is none.
  *
- * Throws `ProxyError` 502 `upstream_failed` if it breaks off each time.
+ * Throws `ProxyError` 502: what kept it from opening, or `upstream_failed` if it breaks off each time.
  */
 export async function replay(
   client: ReplayClient,
@@ -40,19 +42,20 @@ export async function replay(
   const { run_id: runId } = run;
   const snapshot = await snapshots.find(client, run, snapshotKey(run));
   const joins = !snapshot || snapshots.joins(snapshot);
-  let cause: unknown;
-  for (let attempt = 1; attempt <= tries; attempt++) {
-    if (attempt > 1) await delay(pause);
+  const deadline = Date.now() + patience;
+  for (let attempt = 1; ; attempt++) {
+    const isLast = () => attempt === tries || Date.now() > deadline;
     try {
-      const fold = await readOnce(client, threadId, runId, foldOn(snapshot, joins));
+      const fold = await readOnce(client, threadId, runId, ran, foldOn(snapshot, joins));
       if (fold) return fold.transcript();
-      if (!ran || attempt === tries) return ofNothing(snapshot, run);
+      if (!ran || isLast()) return ofNothing(snapshot, run);
     } catch (error) {
-      cause = error;
+      // It did not even open, and whoever called has insisted.
+      if (asProxyError(error).code !== "internal") throw error;
+      if (isLast()) throw brokenOff(threadId, runId, attempt, error);
     }
+    await delay(pause);
   }
-  const message = `The LangGraph server broke off the stream of run ${runId} ${tries} times.`;
-  throw new ProxyError(502, "upstream_failed", message, { cause });
 }
 
 /** A stream that is forgotten altogether: the snapshot is all there is, and all there was if it was taken after the end. */
@@ -63,10 +66,17 @@ function ofNothing(snapshot: Snapshot | undefined, { updated_at }: Run): Transcr
   return fold.transcript();
 }
 
+function brokenOff(threadId: string, runId: string, attempts: number, cause: unknown): ProxyError {
+  const call = `GET /threads/${threadId}/runs/${runId}/stream`;
+  const message = `The LangGraph server broke off its answer to ${call} ${attempts} times: ${causeOf(cause)}`;
+  return new ProxyError(502, "upstream_failed", message, { cause });
+}
+
 async function readOnce(
   { runs }: ReplayClient,
   threadId: string,
   runId: string,
+  ran: boolean,
   add: (part: IdentifiedPart) => TranscriptFold,
 ): Promise<TranscriptFold | undefined> {
   const silence = new AbortController();
@@ -84,7 +94,7 @@ async function readOnce(
   } finally {
     clearTimeout(timer);
   }
-  // Some servers answer heartbeats for ever where they have nothing left; silence after a part is a failure.
-  if (silence.signal.aborted && fold) throw new Error(`no part for ${longestSilence / 1000} s`);
+  // Some servers answer heartbeats for ever where they have nothing left; silence where there must be more is a failure.
+  if (silence.signal.aborted && (fold || ran)) throw new Error(`no part for ${longestSilence / 1000} s`);
   return fold;
 }

@@ -99,7 +99,7 @@ export class Snapshots {
 
   async #look(runId: string, watched: Watched): Promise<void> {
     const { threadId, caller } = watched;
-    const client = clientFor(caller, this.#services.upstream, insistentFetch);
+    const client = clientFor(caller, this.#services.upstream, insistentFetch());
     const run = await ifThere(client.runs.get(threadId, runId));
     if (run && run.status !== "success") await this.#take(client, run, watched);
     if (run && !isTerminal(run) && this.#watched.get(runId) === watched) {

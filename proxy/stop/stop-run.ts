@@ -1,17 +1,15 @@
 import type { Client, Run } from "@langchain/langgraph-sdk";
-import { type Cut, gatherCut, type State, type Stop } from "../core/cut.ts";
-import { itemsIn, messagesIn } from "../core/message.ts";
-import { nextTurnWrite, nextWrite } from "../core/plan.ts";
-import { cutReplies } from "../core/replies.ts";
+import { gatherCut, type State, type Stop } from "../core/cut.ts";
 import { type Report, reportOn } from "../core/report.ts";
 import type { Transcript } from "../core/transcript.ts";
-import { turnOf } from "../core/turn.ts";
 import { isWhole } from "../core/whole.ts";
-import { causeOf, ProxyError } from "../errors.ts";
+import { asProxyError, ProxyError } from "../errors.ts";
 import { statusOf } from "../upstream.ts";
-import { hadLaterTurn, hasNewerRun, hasOtherActiveRun, readState, reconcile } from "./reconcile.ts";
+import { keepTurn, superseded } from "./keep-turn.ts";
+import { NotWrittenBack } from "./not-written-back.ts";
+import { hadLaterTurn, hasNewerRun, hasOtherActiveRun, readState } from "./reconcile.ts";
 import { replay } from "./replay.ts";
-import { RollbackRefused } from "./rollback-refused.ts";
+import { rollBack } from "./roll-back.ts";
 import { isTerminal, settle } from "./settle.ts";
 import type { Snapshots } from "./snapshots.ts";
 
@@ -54,11 +52,16 @@ export async function stopRun(
   }
 }
 
-/** The run has ended, but the server failed before all was written; what it refused the caller stays its own answer. */
-function asNotStored(runId: string, error: unknown): unknown {
+/**
+ * The run has ended, or was told to, but the server failed before all was written. What it refused the
+ * caller stays its own answer, and that the run goes on stays what it is.
+ */
+function asNotStored(runId: string, error: unknown, so = "is stopped"): unknown {
+  if (error instanceof NotWrittenBack) return error;
   const status = statusOf(error) ?? (error instanceof ProxyError ? error.status : 502);
-  if (status < 500 && status !== 409) return error;
-  const message = `Run ${runId} is stopped, but what it said is not stored yet: ${causeOf(error)} It will be, before the next message on this thread.`;
+  if ((status < 500 && status !== 409) || status === 504) return error;
+  const { message: reason } = asProxyError(error);
+  const message = `Run ${runId} ${so}, but what it said will only be stored before the next message on this thread: ${reason}`;
   return new ProxyError(502, "not_stored", message, { cause: error });
 }
 
@@ -115,13 +118,22 @@ async function cancel(client: Client, threadId: string, run: Run): Promise<Run> 
   const { run_id: runId } = run;
   if (isTerminal(run)) return await settle(client, threadId, runId);
   let refusal: unknown;
-  const asked = client.runs.cancel(threadId, runId, false, "interrupt").catch(async (error: unknown) => {
-    const status = statusOf(error);
-    // 409: it hasn't quite ended. 404: it has, in the meantime, or the caller may only read it; its status tells.
-    if (status === 409 || (status === 404 && isTerminal(await client.runs.get(threadId, runId)))) return;
-    refusal = error;
+  let accepted = false;
+  const cancelled = async () => {
+    try {
+      await client.runs.cancel(threadId, runId, false, "interrupt");
+      accepted = true;
+    } catch (error) {
+      const status = statusOf(error);
+      // 409: it hasn't quite ended. 404: it has, in the meantime, or the caller may only read it; its status tells.
+      if (status === 409 || (status === 404 && isTerminal(await client.runs.get(threadId, runId)))) return;
+      refusal = error;
+    }
+  };
+  const asked = cancelled();
+  const ended = settle(client, threadId, runId).catch((error: unknown) => {
+    throw accepted ? asNotStored(runId, error, "was cancelled") : error;
   });
-  const ended = settle(client, threadId, runId);
   await Promise.race([ended, asked]);
   if (refusal) {
     ended.catch(() => "the refusal is what the caller has to know");
@@ -134,51 +146,4 @@ async function cancel(client: Client, threadId: string, run: Run): Promise<Run> 
 function isResumable(run: Run): boolean {
   const { kwargs } = run as { kwargs?: { resumable?: boolean } };
   return kwargs?.resumable ?? kwargs === undefined;
-}
-
-async function keepTurn(client: Client, threadId: string, cut: Cut): Promise<StopResult> {
-  const { state, superseded: tooLate } = await reconcile(client, threadId, cut.runId, (head) => nextWrite(head, cut));
-  if (tooLate) return superseded(state, cut);
-  return { outcome: "stopped", ...reportOn(state, cut), values: state.values };
-}
-
-async function rollBack(client: Client, threadId: string, run: Run, state: State, cut: Cut): Promise<StopResult> {
-  const input = inputOf(run);
-  const refusal = await deleteRun(client, threadId, cut.runId);
-  if (refusal) {
-    const result = await keepTurn(client, threadId, { ...cut, action: "interrupt" });
-    throw RollbackRefused.of(result, cut.keep, refusal);
-  }
-  const before = await readState(client, threadId);
-  const earlier = messagesIn(before.values, cut.messagesKey);
-  const earlierItems = itemsIn(before.values, cut.messagesKey);
-  const turn = turnOf(state, earlier, input, cut);
-  const written = await reconcile(client, threadId, cut.runId, (head) => nextTurnWrite(head, cut, earlierItems, turn));
-  if (written.superseded) return { ...superseded(state, cut), input };
-  const report = { ...reportOn(written.state, cut), tool_calls: reportOn(state, cut).tool_calls };
-  return {
-    outcome: "stopped",
-    ...report,
-    ...(cut.keep === "nothing" ? { input } : {}),
-    values: written.state.values,
-  };
-}
-
-/** Resolves to the server's refusal, if the caller may not delete the run: 403, or 404 although the run is there. */
-async function deleteRun(client: Client, threadId: string, runId: string) {
-  try {
-    await client.runs.delete(threadId, runId);
-  } catch (cause) {
-    const status = statusOf(cause);
-    if (status !== 403 && status !== 404) throw cause;
-    if (status === 404) await client.runs.get(threadId, runId);
-    return { status, cause };
-  }
-  return undefined;
-}
-
-/** Nothing is written; what would have been kept is handed back. */
-function superseded(state: State, cut: Cut): StopResult {
-  const kept = cutReplies(messagesIn(state.values, cut.messagesKey), cut).map(({ reply }) => reply);
-  return { outcome: "superseded", kept, tool_calls: [], values: state.values };
 }

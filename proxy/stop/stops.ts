@@ -1,6 +1,8 @@
 import type { Client, Run } from "@langchain/langgraph-sdk";
 import type { Action, Keep, Stop } from "../core/cut.ts";
 import type { Services } from "../services.ts";
+import { NotWrittenBack, type Undone } from "./not-written-back.ts";
+import { writeBack } from "./roll-back.ts";
 import { resultOfRefused } from "./rollback-refused.ts";
 import { type StopResult, stopRun } from "./stop-run.ts";
 
@@ -18,6 +20,7 @@ export class Stops {
   #services: Pick<Services, "threads" | "snapshots" | "metrics">;
   #running = new Map<string, Promise<StopResult>>();
   #last = new Map<string, Remembered>();
+  #undone = new Map<string, Undone>();
   #watchers = new Map<string, Set<(stop: Promise<StopResult>) => void>>();
 
   /** The key that the conversation has in most graphs' state. */
@@ -45,12 +48,24 @@ export class Stops {
       .catch((error: unknown) => {
         const result = resultOfRefused(error);
         if (result) this.#noted(threadId, run, result);
+        if (error instanceof NotWrittenBack) this.#remember(this.#undone, threadId, error.undone);
         throw error;
       })
       .finally(() => this.#running.delete(stop.runId));
     this.#running.set(stop.runId, stopping);
     for (const onStop of this.#watchers.get(stop.runId) ?? []) onStop(stopping);
     return stopping;
+  }
+
+  /** Writes back, in the caller's name, what a rollback on the thread could not; once it is done, or too late, it is forgotten. */
+  async finish(client: Client, threadId: string): Promise<void> {
+    const undone = this.#undone.get(threadId);
+    if (!undone) return;
+    await this.#services.threads.stopping(threadId, async () => {
+      const result = await writeBack(client, threadId, undone);
+      this.#undone.delete(threadId);
+      this.#noted(threadId, undone.run, result);
+    });
   }
 
   /** Tells of a stop of the run, the one under way or one to come; returns what ends the telling. */
@@ -85,15 +100,17 @@ export class Stops {
   }
 
   #noted(threadId: string, run: Run, result: StopResult): StopResult {
-    if (result.outcome === "stopped") this.#remember(threadId, { run, result });
+    const { run_id, created_at } = run;
+    // Without the run's input and the thread's values, which may be large.
+    const remembered = { run: { run_id, created_at }, result: { ...result, values: undefined } };
+    if (result.outcome === "stopped") this.#remember(this.#last, threadId, remembered);
     return result;
   }
 
-  /** Without the run's input and the thread's values, which may be large. */
-  #remember(threadId: string, { run: { run_id, created_at }, result }: Remembered): void {
-    this.#last.delete(threadId);
-    this.#last.set(threadId, { run: { run_id, created_at }, result: { ...result, values: undefined } });
-    const [oldest] = this.#last.keys();
-    if (this.#last.size > mostRemembered && oldest) this.#last.delete(oldest);
+  #remember<T>(memory: Map<string, T>, threadId: string, what: T): void {
+    memory.delete(threadId);
+    memory.set(threadId, what);
+    const [oldest] = memory.keys();
+    if (memory.size > mostRemembered && oldest) memory.delete(oldest);
   }
 }

@@ -32,7 +32,7 @@ describe("a reply is cut in mid-text", () => {
     await flow.client.runs.cancel(threadId, runId, false, "interrupt");
     const closed = await call.closed.opened;
     expect(closed.early).toBe(true);
-    expect(closed.at - cancelledAt).toBeLessThan(100);
+    expect(closed.at - cancelledAt).toBeLessThan(1000);
     const messages = await conversation(flow.client, threadId);
     expect(outline(messages)).toEqual(["human: tell a story", "ai: Once upon a time 🐉 there"]);
     expect(messages[1]?.id).toBe([...live.shown().keys()][0]);

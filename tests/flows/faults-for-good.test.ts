@@ -1,0 +1,122 @@
+import { describe, expect, it } from "vitest";
+import {
+  answeredBeforeLeaving,
+  answering,
+  cutAfter,
+  dropped,
+  leaving,
+  silent,
+  stalled,
+  withoutAPart,
+} from "../helpers/faults.ts";
+import { goesOn, inTrouble, isNotStored, isStopped } from "../helpers/faulty-flow.ts";
+import { conversation, outline, send, stop, useFlow } from "../helpers/flow.ts";
+
+const flow = useFlow();
+
+const always = { times: Number.POSITIVE_INFINITY };
+const cancel = "POST /threads/:t/runs/:r/cancel";
+const look = "GET /threads/:t/runs/:r";
+const replay = "GET /threads/:t/runs/:r/stream";
+const read = "GET /threads/:t/state";
+const write = "POST /threads/:t/state";
+
+describe.concurrent("each time, until the stop gives up", () => {
+  it.for([
+    { how: "no word of the run after the cancel", call: look, fault: dropped, reason: /GET \S+\/runs\/[^/]+: other/ },
+    { how: "409 to the write", call: write, fault: answering(409), reason: /POST \S+\/state with 409/ },
+    { how: "500 to the write", call: write, fault: answering(500), reason: /POST \S+\/state with 500/ },
+    { how: "503 to the replay", call: replay, fault: answering(503), reason: /GET \S+\/stream with 503/ },
+    { how: "a replay that is cut", call: replay, fault: cutAfter(3), reason: /broke off .* \S+\/stream 3 times/ },
+    { how: "a replay that says nothing", call: replay, fault: stalled, reason: /\/stream 2 times: no part for 10 s/ },
+  ])(
+    "$how: not stored, and said so; the next message mends it",
+    { timeout: 60_000 },
+    async ({ call, fault, reason }, context) => {
+      const trouble = await inTrouble(context, flow);
+      const rule = trouble.server.fault(call, fault, always);
+      await isNotStored(trouble, reason);
+      rule.end();
+      await goesOn(trouble);
+    },
+  );
+
+  it.for([
+    { since: "the cancel", call: cancel, fault: answeredBeforeLeaving, reason: /GET \S+: connect ECONNREFUSED/ },
+    { since: "the replay", call: read, fault: leaving, reason: /GET \S+\/state: connect ECONNREFUSED/ },
+  ])(
+    "gone since $since: not stored, and said so; once it is back the next message mends it",
+    {
+      timeout: 60_000,
+    },
+    async ({ call, fault, reason }, context) => {
+      const trouble = await inTrouble(context, flow);
+      trouble.server.fault(call, fault);
+      await isNotStored(trouble, reason);
+      await trouble.server.back();
+      await goesOn(trouble);
+    },
+  );
+
+  it("500 to the write after a rollback: not stored, and said so; the next message stores it", {
+    timeout: 60_000,
+  }, async (context) => {
+    const trouble = await inTrouble(context, flow);
+    const rule = trouble.server.fault(write, answering(500), always);
+    const { status, body } = await stop(trouble.proxy.url, trouble.threadId, { action: "rollback" });
+    expect([status, body]).toMatchObject([502, { error: "not_stored" }]);
+    expect((body as { message?: string }).message).toMatch(/^Run \S+ is undone, but .* POST \S+\/state with 500\.$/);
+    rule.end();
+    await goesOn(trouble);
+  });
+
+  it("500 to the write after a rollback: asked again, it is stored", { timeout: 60_000 }, async (context) => {
+    const trouble = await inTrouble(context, flow);
+    const rule = trouble.server.fault(write, answering(500), always);
+    await stop(trouble.proxy.url, trouble.threadId, { action: "rollback" });
+    rule.end();
+    await isStopped(trouble, { action: "rollback" });
+  });
+
+  it("500 to the cancel: said so, and the run goes on until the next Stop", async (context) => {
+    const trouble = await inTrouble(context, flow);
+    const rule = trouble.server.fault(cancel, answering(500), always);
+    const { status, body } = await stop(trouble.proxy.url, trouble.threadId);
+    const message = `The LangGraph server answered POST /threads/${trouble.threadId}/runs/${trouble.runId}/cancel with 500.`;
+    expect([status, body]).toEqual([502, { error: "upstream_failed", message }]);
+    expect((await flow.direct.runs.get(trouble.threadId, trouble.runId)).status).toBe("running");
+    rule.end();
+    await isStopped(trouble);
+  });
+
+  it("a replay without a part: the thread can be used", async (context) => {
+    const trouble = await inTrouble(context, flow);
+    const rule = trouble.server.fault(replay, withoutAPart, always);
+    expect((await stop(trouble.proxy.url, trouble.threadId)).body).toMatchObject({ outcome: "stopped", kept: [] });
+    rule.end();
+    flow.model.script("and now?", { text: ["Gladly."] });
+    await send(trouble.client, trouble.threadId, "and now?").ended;
+    expect(outline(await conversation(flow.direct, trouble.threadId)).at(-1)).toBe("ai: Gladly.");
+  });
+});
+
+describe.concurrent("nothing for 30 s, once", () => {
+  it.for([
+    { call: read, before: "it answers", fault: silent(30_000) },
+    { call: write, before: "it carries it out, in the end", fault: silent(12_000) },
+    { call: read, before: "the rest of the answer", fault: stalled },
+    { call: write, before: "the rest of the answer", fault: stalled },
+    { call: replay, before: "the first part", fault: stalled },
+  ])("$call, before $before: stopped, text whole; whoever reads meanwhile waits 10 s at most", async (how, context) => {
+    const trouble = await inTrouble(context, flow);
+    const rule = trouble.server.fault(how.call, how.fault);
+    const stopped = isStopped(trouble);
+    await trouble.server.came(how.call);
+    const asked = performance.now();
+    await trouble.client.threads.get(trouble.threadId);
+    expect(performance.now() - asked).toBeLessThan(10_500);
+    await stopped;
+    expect(rule.applied).toBe(1);
+    await goesOn(trouble);
+  });
+});
