@@ -5,6 +5,7 @@ import { ProxyError } from "../errors.ts";
 import { firstLookFetch, insistentFetch } from "../insist.ts";
 import { asObject, readText } from "../read-body.ts";
 import type { Services } from "../services.ts";
+import { cancelQueued } from "../stop/cancel-queued.ts";
 import { activeRuns } from "../stop/reconcile.ts";
 import { RollbackRefused } from "../stop/rollback-refused.ts";
 import { isTerminal } from "../stop/settle.ts";
@@ -80,10 +81,7 @@ async function carryOut(
     runs = await activeRuns(client, threadId);
   }
   if (runs.length === 0) return await nothingRuns(services, client, threadId);
-  // What waits in the queue goes first, or it would start as soon as what runs is stopped.
-  const queued = runs.filter(({ status }) => status === "pending");
-  if (runs.length > 1)
-    await Promise.all(queued.map(({ run_id }) => client.runs.cancel(threadId, run_id, false, "interrupt")));
+  await cancelQueued(client, threadId, runs);
   const results: StopResult[] = [];
   let refused: RollbackRefused | undefined;
   for (const run of runs) {

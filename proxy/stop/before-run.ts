@@ -6,6 +6,7 @@ import { firstLookFetch, insistentFetch } from "../insist.ts";
 import type { Services } from "../services.ts";
 import type { RunBody } from "../sse/modes.ts";
 import { clientFor, statusOf } from "../upstream.ts";
+import { cancelQueued } from "./cancel-queued.ts";
 import type { Readers } from "./readers.ts";
 import { readState } from "./reconcile.ts";
 import { resultOfRefused } from "./rollback-refused.ts";
@@ -81,7 +82,6 @@ function isDoubleTexting(wanted: NewRun): wanted is NewRun & { multitask_strateg
   return wanted.multitask_strategy === "interrupt" || wanted.multitask_strategy === "rollback";
 }
 
-/** What is queued goes first, or it would start as soon as what runs is stopped. */
 async function stopAll(
   client: Client,
   { stops, readers }: Pick<Services, "stops" | "readers">,
@@ -90,10 +90,7 @@ async function stopAll(
   action: Action,
 ): Promise<void> {
   try {
-    const queued = active.filter(({ status }) => status === "pending");
-    if (active.length > 1) {
-      await Promise.all(queued.map(({ run_id }) => client.runs.cancel(threadId, run_id, false, "interrupt")));
-    }
+    await cancelQueued(client, threadId, active);
     for (const { run_id } of active) {
       const run = await client.runs.get(threadId, run_id);
       await stops.stop(client, threadId, run, stops.asked(run_id, action)).catch(passRefusedRollback);
