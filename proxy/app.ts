@@ -40,11 +40,11 @@ export function createApp(settings: Settings, log: Logger): App {
   const upstream = { url: settings.upstreamUrl, apiKey: settings.upstreamKey };
   const threads = new Threads();
   const readers = new Readers();
+  const server = new ServerKindProbe(upstream);
   const metrics = new Metrics();
   const snapshots = new Snapshots({ settings, upstream, metrics, log });
-  const stops = new Stops({ threads, snapshots, metrics }, settings.messagesKey);
+  const stops = new Stops({ threads, snapshots, server, metrics }, settings.messagesKey);
   const hangUps = new HangUps({ settings, upstream, log, threads, readers, stops });
-  const server = new ServerKindProbe(upstream);
   const services: Services = { settings, upstream, log, metrics, threads, readers, snapshots, stops, hangUps, server };
   const { passOn, upgrade } = createPassOn(upstream);
   const router = new Router();

@@ -7,6 +7,7 @@ import type { Services } from "../services.ts";
 import type { RunBody } from "../sse/modes.ts";
 import { clientFor, statusOf } from "../upstream.ts";
 import { cancelQueued } from "./cancel-queued.ts";
+import { isAbandoned } from "./is-abandoned.ts";
 import type { Readers } from "./readers.ts";
 import { readState } from "./reconcile.ts";
 import { resultOfRefused } from "./rollback-refused.ts";
@@ -43,7 +44,7 @@ const cutStatuses: string[] = ["interrupted", "error", "timeout"] satisfies Reas
  * All of it in the name of the `caller`, whose headers these are.
  */
 export async function beforeRun(
-  services: Pick<Services, "stops" | "readers" | "snapshots" | "settings" | "log" | "upstream">,
+  services: Pick<Services, "stops" | "readers" | "snapshots" | "server" | "settings" | "log" | "upstream">,
   caller: IncomingHttpHeaders,
   threadId: string,
   wanted: NewRun,
@@ -59,7 +60,9 @@ export async function beforeRun(
   );
   const active = runs.filter((run) => !isTerminal(run));
   const client = clientFor(caller, services.upstream, insistentFetch());
-  const action = actionFor(wanted, active, services.readers);
+  const action =
+    actionFor(wanted, active, services.readers) ??
+    (await actionForAbandoned(client, services, threadId, wanted, active));
   if (action) return await stopAll(client, services, threadId, active, action);
   const latest = runs.at(-1);
   if (!services.settings.heal || active.length > 0 || !latest || !startsAnew(wanted)) return;
@@ -76,6 +79,19 @@ function actionFor(wanted: NewRun, active: Run[], readers: Readers): Action | un
   return wanted.multitask_strategy == null && active.every(({ run_id }) => readers.haveLeft(run_id))
     ? "interrupt"
     : undefined;
+}
+
+/** What would be refused because of a run that nobody carries out any more is not. */
+async function actionForAbandoned(
+  client: Client,
+  services: Pick<Services, "server">,
+  threadId: string,
+  { multitask_strategy: strategy }: NewRun,
+  [first]: Run[],
+): Promise<Action | undefined> {
+  if (!first || strategy != null || (await services.server.kind()) !== "js") return undefined;
+  const run = await client.runs.get(threadId, first.run_id);
+  return (await isAbandoned(client, services, threadId, run)) ? "interrupt" : undefined;
 }
 
 function isDoubleTexting(wanted: NewRun): wanted is NewRun & { multitask_strategy: Action } {

@@ -58,6 +58,15 @@ export async function replay(
   }
 }
 
+/** What is known of a run whose stream can't be read any more. */
+export async function fromSnapshot(
+  client: Pick<Client, "store">,
+  snapshots: Pick<Snapshots, "find">,
+  run: Run,
+): Promise<Transcript> {
+  return ofNothing(await snapshots.find(client, run, snapshotKey(run)), run);
+}
+
 /** A stream that is forgotten altogether: the snapshot is all there is, and all there was if it was taken after the end. */
 function ofNothing(snapshot: Snapshot | undefined, { updated_at }: Run): Transcript {
   if (!snapshot) return new TranscriptFold().transcript();

@@ -4,11 +4,13 @@ import { type Report, reportOn } from "../core/report.ts";
 import type { Transcript } from "../core/transcript.ts";
 import { isWhole } from "../core/whole.ts";
 import { asProxyError, ProxyError } from "../errors.ts";
+import type { Services } from "../services.ts";
 import { statusOf } from "../upstream.ts";
+import { isAbandoned } from "./is-abandoned.ts";
 import { keepTurn, superseded } from "./keep-turn.ts";
 import { NotWrittenBack } from "./not-written-back.ts";
 import { hadLaterTurn, hasNewerRun, hasOtherActiveRun, readState } from "./reconcile.ts";
-import { replay } from "./replay.ts";
+import { fromSnapshot, replay } from "./replay.ts";
 import { rollBack } from "./roll-back.ts";
 import { isTerminal, settle } from "./settle.ts";
 import type { Snapshots } from "./snapshots.ts";
@@ -36,12 +38,13 @@ const nothingStreamed: Transcript = { whole: true, replies: [], calls: new Map()
  */
 export async function stopRun(
   client: Client,
-  snapshots: Snapshots,
+  services: Pick<Services, "snapshots" | "server">,
   threadId: string,
   run: Run,
   stop: Stop,
 ): Promise<StopResult> {
-  const settled = await cancel(client, threadId, run);
+  const { snapshots } = services;
+  const settled = await cancel(client, services, threadId, run);
   if (await isOvertaken(client, threadId, run)) return await overtaken(client, threadId, stop, settled);
   try {
     const result = await afterwards(client, snapshots, threadId, stop, settled, run.status);
@@ -91,6 +94,7 @@ async function afterwards(
   if (run.status === "success") {
     return { outcome: "finished", kept: [], tool_calls: [], values: (await readState(client, threadId)).values };
   }
+  if (!isTerminal(run)) return await giveUp(client, snapshots, threadId, stop, run);
   const transcript = isResumable(run)
     ? await replay(client, snapshots, threadId, run, { ran: before === "running" })
     : nothingStreamed;
@@ -107,6 +111,23 @@ async function afterwards(
     : await keepTurn(client, threadId, cut);
 }
 
+/**
+ * A run that nobody carries out any more can neither be cancelled nor replayed, but it can be deleted.
+ * Its turn goes back in as plain conversation, with what a snapshot has of it.
+ */
+async function giveUp(
+  client: Client,
+  snapshots: Snapshots,
+  threadId: string,
+  stop: Stop,
+  run: Run,
+): Promise<StopResult> {
+  const state = await readState(client, threadId);
+  const cut = gatherCut(stop, run, state, await fromSnapshot(client, snapshots, run));
+  const isUndo = stop.action === "rollback" && stop.keep === "nothing";
+  return await rollBack(client, threadId, run, state, { ...cut, keep: isUndo ? "nothing" : "partial" });
+}
+
 /** Cut while it waited in the queue, and what it was asked stands nowhere yet. */
 const isUnheard = (before: Run["status"], { metadata }: State, { runId }: Stop): boolean =>
   before === "pending" && metadata?.run_id !== runId;
@@ -114,9 +135,10 @@ const isUnheard = (before: Run["status"], { metadata }: State, { runId }: Stop):
 const inputOf = (run: Run): unknown => (run as { kwargs?: { input?: unknown } }).kwargs?.input;
 
 /** Asks for the cancel and waits for the end side by side: some servers answer only when the run is over, or long after. */
-async function cancel(client: Client, threadId: string, run: Run): Promise<Run> {
+async function cancel(client: Client, services: Pick<Services, "server">, threadId: string, run: Run): Promise<Run> {
   const { run_id: runId } = run;
-  if (isTerminal(run)) return await settle(client, threadId, runId);
+  const abandoned = (now: Run) => isAbandoned(client, services, threadId, now);
+  if (isTerminal(run)) return await settle(client, threadId, runId, abandoned);
   let refusal: unknown;
   let accepted = false;
   const cancelled = async () => {
@@ -131,7 +153,7 @@ async function cancel(client: Client, threadId: string, run: Run): Promise<Run> 
     }
   };
   const asked = cancelled();
-  const ended = settle(client, threadId, runId).catch((error: unknown) => {
+  const ended = settle(client, threadId, runId, abandoned).catch((error: unknown) => {
     throw accepted ? asNotStored(runId, error, "was cancelled") : error;
   });
   await Promise.race([ended, asked]);

@@ -17,7 +17,7 @@ const mostRemembered = 1000;
 
 /** One stop at a time for a run: whoever asks meanwhile, or again, gets the first one's answer. */
 export class Stops {
-  #services: Pick<Services, "threads" | "snapshots" | "metrics">;
+  #services: Pick<Services, "threads" | "snapshots" | "server" | "metrics">;
   #running = new Map<string, Promise<StopResult>>();
   #last = new Map<string, Remembered>();
   #undone = new Map<string, Undone>();
@@ -26,7 +26,7 @@ export class Stops {
   /** The key that the conversation has in most graphs' state. */
   readonly preferredKey: string;
 
-  constructor(services: Pick<Services, "threads" | "snapshots" | "metrics">, preferredKey: string) {
+  constructor(services: Pick<Services, "threads" | "snapshots" | "server" | "metrics">, preferredKey: string) {
     this.#services = services;
     this.preferredKey = preferredKey;
   }
@@ -41,9 +41,9 @@ export class Stops {
     const running = this.#running.get(stop.runId);
     // The first one's failure may be that it was refused; whoever asks beside it tries for itself.
     if (running) return running.catch(() => this.stop(client, threadId, run, stop));
-    const { threads, snapshots } = this.#services;
+    const { threads } = this.#services;
     const stopping = threads
-      .stopping(threadId, () => this.#measured(stopRun(client, snapshots, threadId, run, stop)))
+      .stopping(threadId, () => this.#measured(stopRun(client, this.#services, threadId, run, stop)))
       .then((result) => this.#noted(threadId, run, result))
       .catch((error: unknown) => {
         const result = resultOfRefused(error);
