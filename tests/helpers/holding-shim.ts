@@ -1,6 +1,7 @@
-import { createServer, type IncomingMessage, type ServerResponse, request as send } from "node:http";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Gate, gate } from "./gate.ts";
+import { passTo } from "./pass-to.ts";
 
 /** A request that stands at a gate. */
 export interface Held {
@@ -32,7 +33,7 @@ export async function startHoldingShim(upstream: string): Promise<HoldingShim> {
     if (order) orders.delete(order);
     response.once("close", () => order?.abandoned.open());
     if (order?.what === "request") order.there.open();
-    else passOn(upstream, request, response, order);
+    else passTo(upstream, request, response, order && { onAnswer: () => order.there.open() });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
@@ -48,16 +49,4 @@ export async function startHoldingShim(upstream: string): Promise<HoldingShim> {
         server.closeAllConnections();
       }),
   };
-}
-
-function passOn(upstream: string, request: IncomingMessage, response: ServerResponse, order?: Order): void {
-  const passed = send(new URL(request.url ?? "/", upstream), { method: request.method, headers: request.headers });
-  passed.once("response", (answer) => {
-    if (order) return order.there.open();
-    response.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
-    answer.pipe(response);
-  });
-  passed.once("error", () => response.destroy());
-  response.once("close", () => passed.destroy());
-  request.pipe(passed);
 }
