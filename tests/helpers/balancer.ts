@@ -15,13 +15,14 @@ export async function startBalancer(urls: string[]): Promise<Balancer> {
   let replicas = urls;
   let turn = 0;
   const server = createServer((request, response) => {
-    const give = (tries: number) => {
-      const replica = replicas[turn++ % replicas.length] ?? "";
-      passTo(replica, request, response, {
-        onRefused: () => (tries > 1 ? give(tries - 1) : response.writeHead(503).end()),
-      });
+    const first = turn++ % replicas.length;
+    const inTurn = [...replicas.slice(first), ...replicas.slice(0, first)];
+    const give = () => {
+      const replica = inTurn.shift();
+      if (!replica) return void response.writeHead(503).end();
+      passTo(replica, request, response, { onRefused: give });
     };
-    give(replicas.length);
+    give();
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
