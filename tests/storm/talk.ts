@@ -60,7 +60,8 @@ export async function stream(
   try {
     await read(client.runs.stream(threadId, shape, { ...asked, onRunCreated }));
   } catch (error) {
-    if (!isBroken(error)) throw error;
+    // Where the server says how, the SDK has been back by itself, and found no run after a rollback.
+    if (!isBroken(error)) return runId ? ignoreGone(error as { status?: number }) : Promise.reject(error);
     if (!runId) throw new StartLost();
     const started = runId;
     await again(() => read(client.runs.joinStream(threadId, started, { lastEventId }))).catch(ignoreGone);
