@@ -1,11 +1,15 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { ProxyError } from "./errors.ts";
+import { Turnstile } from "./turnstile.ts";
 import { upstreamFetch } from "./upstream.ts";
 
 /** How long one call may go without an answer, in milliseconds. */
 const longestCall = 10_000;
 /** How long a call is made again, in milliseconds. */
 const patience = 20_000;
+
+/** Many stops at once would else fill the server's queue, and everybody behind them would wait. */
+const turnstile = new Turnstile(8);
 
 /**
  * A `fetch` for a stop that has begun: a server that is gone, silent or fails
@@ -18,11 +22,13 @@ const patience = 20_000;
  */
 export const insistentFetch: typeof fetch = async (input, init) => {
   const deadline = Date.now() + patience;
-  const mayRepeat = init?.method !== "POST" || String(input).includes("/cancel");
+  const isCancel = String(input).includes("/cancel");
+  const mayRepeat = init?.method !== "POST" || isCancel;
   for (let pause = 50; ; pause = Math.min(pause * 2, 1000)) {
     const last = !mayRepeat || Date.now() + pause > deadline;
     try {
-      const answer = await inTime(input, init);
+      // A cancel comes first; some servers answer it only when the run has ended.
+      const answer = await (isCancel ? inTime(input, init) : turnstile.pass(() => inTime(input, init)));
       if (answer.status < 500 || last) return withoutLocation(answer);
       await answer.body?.cancel();
     } catch (error) {

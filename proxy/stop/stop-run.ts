@@ -9,7 +9,7 @@ import { turnOf } from "../core/turn.ts";
 import { isWhole } from "../core/whole.ts";
 import { causeOf, ProxyError } from "../errors.ts";
 import { statusOf } from "../upstream.ts";
-import { hadLaterTurn, hasNewerRun, hasOtherActiveRun, readState, reconcile } from "./reconcile.ts";
+import { belongsToAnother, hasNewerRun, readState, reconcile } from "./reconcile.ts";
 import { replay } from "./replay.ts";
 import { RollbackRefused } from "./rollback-refused.ts";
 import { isTerminal, settle } from "./settle.ts";
@@ -87,8 +87,7 @@ async function afterwards(
   if (isTerminal({ status: before }) && isWhole(state, run, cut.messagesKey ?? stop.preferredKey)) {
     return { outcome: "stopped", ...reportOn(state, cut), values: state.values };
   }
-  const late = (await hasOtherActiveRun(client, threadId, stop.runId)) || (await hadLaterTurn(client, threadId, run));
-  if (late) return superseded(state, cut);
+  if (await belongsToAnother(client, threadId, run)) return superseded(state, cut);
   return stop.action === "rollback"
     ? await rollBack(client, threadId, run, state, cut)
     : await keepTurn(client, threadId, cut);
