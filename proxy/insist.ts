@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { ProxyError } from "./errors.ts";
+import { Turnstile } from "./turnstile.ts";
 import { unreachable, upstreamFetch } from "./upstream.ts";
 
 /** How long one call may go without an answer, in milliseconds. */
@@ -8,6 +9,9 @@ const longestCall = 10_000;
 const patience = 20_000;
 /** The same before it has begun, in milliseconds: a hiccup is got over, and a server that is gone is said at once. */
 const firstPatience = 2000;
+
+/** Many stops at once would else fill the server's queue, and everybody behind them would wait. */
+const turnstile = new Turnstile(8);
 
 /**
  * A `fetch` for one stop that has begun: a server that is gone, silent or
@@ -30,10 +34,12 @@ function insisting(patience: number): typeof fetch {
   let failingSince: number | undefined;
   return async (input, init) => {
     const began = Date.now();
-    const mayRepeat = init?.method !== "POST" || String(input).includes("/cancel");
+    const isCancel = String(input).includes("/cancel");
+    const mayRepeat = init?.method !== "POST" || isCancel;
     for (let pause = 50; ; pause = Math.min(pause * 2, 1000)) {
       try {
-        const answer = await inTime(input, init);
+        // A cancel comes first; some servers answer it only when the run has ended.
+        const answer = await (isCancel ? inTime(input, init) : turnstile.pass(() => inTime(input, init)));
         failingSince = undefined;
         return answer;
       } catch (error) {

@@ -1,4 +1,4 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { App } from "./app.ts";
@@ -16,7 +16,18 @@ export interface Listening {
 
 /** Throws what `listen` fails with; `EADDRINUSE` if the port is taken. */
 export async function listen(app: App, host: string, port: number): Promise<Listening> {
-  const server = createServer(app.koa.callback());
+  const server = createServer();
+  const inHand = new Set<ServerResponse>();
+  server.on("request", (_request, response) => {
+    inHand.add(response);
+    if (!server.listening) response.shouldKeepAlive = false;
+    response.once("close", () => {
+      inHand.delete(response);
+      // It counts as idle a moment later.
+      if (!server.listening) setImmediate(() => server.closeIdleConnections());
+    });
+  });
+  server.on("request", app.koa.callback());
   // Streams last as long as their runs.
   server.requestTimeout = 0;
   // Longer than load balancers keep theirs, or they would send a request into a connection that is just being closed.
@@ -30,15 +41,17 @@ export async function listen(app: App, host: string, port: number): Promise<List
   });
   const bound = (server.address() as AddressInfo).port;
   const name = host.includes(":") ? `[${host}]` : host;
-  return { url: `http://${name}:${bound}`, port: bound, close: (grace = 0) => close(app, server, grace) };
+  return { url: `http://${name}:${bound}`, port: bound, close: (grace = 0) => close(app, server, inHand, grace) };
 }
 
 /** Streams end after `grace`; their clients go on with another replica. A stop under way is carried out in any case. */
-async function close(app: App, server: Server, grace: number): Promise<void> {
+async function close(app: App, server: Server, inHand: Iterable<ServerResponse>, grace: number): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
   });
   server.closeIdleConnections();
+  // Nobody may send a next request on a connection that is about to end.
+  for (const response of inHand) response.shouldKeepAlive = false;
   const stopped = app.close();
   await Promise.race([closed, delay(grace, undefined, { ref: false })]);
   await stopped;

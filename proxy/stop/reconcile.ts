@@ -88,16 +88,21 @@ export async function hasNewerRun(
   );
 }
 
-/** Whether a later run has had its turn while this one was wound down: its words stand where ours would have to. */
-export async function hadLaterTurn(
+/**
+ * Whether another run has the thread: one that is active, or a later one that has
+ * had its turn while this one was wound down, and whose words stand where ours would have to.
+ */
+export async function belongsToAnother(
   { runs }: { runs: Pick<Client["runs"], "list"> },
   threadId: string,
   run: Run,
 ): Promise<boolean> {
   const others = await runs.list(threadId, { limit: 1000, select: ["run_id", "status", "created_at"] });
-  return others.some(
-    ({ created_at, status }) => status !== "interrupted" && Date.parse(created_at) > Date.parse(run.created_at),
-  );
+  return others.some(({ run_id, created_at, status }) => {
+    if (run_id === run.run_id) return false;
+    if (status === "pending" || status === "running") return true;
+    return status !== "interrupted" && Date.parse(created_at) > Date.parse(run.created_at);
+  });
 }
 
 /** Whether another run is active on the thread. */

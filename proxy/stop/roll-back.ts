@@ -7,7 +7,7 @@ import { turnOf } from "../core/turn.ts";
 import { statusOf } from "../upstream.ts";
 import { keepTurn, superseded } from "./keep-turn.ts";
 import { NotWrittenBack, type Undone } from "./not-written-back.ts";
-import { hadLaterTurn, readState, reconcile } from "./reconcile.ts";
+import { belongsToAnother, readState, reconcile } from "./reconcile.ts";
 import { RollbackRefused } from "./rollback-refused.ts";
 import type { StopResult } from "./stop-run.ts";
 
@@ -39,7 +39,7 @@ export async function rollBack(
  */
 export async function writeBack(client: Client, threadId: string, { run, state, cut }: Undone): Promise<StopResult> {
   const { input } = (run as { kwargs?: { input?: unknown } }).kwargs ?? {};
-  if (await hadLaterTurn(client, threadId, run)) return { ...superseded(state, cut), input };
+  if (await belongsToAnother(client, threadId, run)) return { ...superseded(state, cut), input };
   const before = await readState(client, threadId);
   const earlier = messagesIn(before.values, cut.messagesKey);
   const earlierItems = itemsIn(before.values, cut.messagesKey);

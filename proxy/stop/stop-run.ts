@@ -9,7 +9,7 @@ import { statusOf } from "../upstream.ts";
 import { isAbandoned } from "./is-abandoned.ts";
 import { keepTurn, superseded } from "./keep-turn.ts";
 import { NotWrittenBack } from "./not-written-back.ts";
-import { hadLaterTurn, hasNewerRun, hasOtherActiveRun, readState } from "./reconcile.ts";
+import { belongsToAnother, hasNewerRun, readState } from "./reconcile.ts";
 import { fromSnapshot, replay } from "./replay.ts";
 import { rollBack } from "./roll-back.ts";
 import { isTerminal, settle } from "./settle.ts";
@@ -104,8 +104,9 @@ async function afterwards(
   if (isTerminal({ status: before }) && isWhole(state, run, cut.messagesKey ?? stop.preferredKey)) {
     return { outcome: "stopped", ...reportOn(state, cut), values: state.values };
   }
-  const late = (await hasOtherActiveRun(client, threadId, stop.runId)) || (await hadLaterTurn(client, threadId, run));
-  if (late) return { ...superseded(state, cut), ...(isUnheard(before, state, stop) ? { input: inputOf(run) } : {}) };
+  if (await belongsToAnother(client, threadId, run)) {
+    return { ...superseded(state, cut), ...(isUnheard(before, state, stop) ? { input: inputOf(run) } : {}) };
+  }
   return stop.action === "rollback"
     ? await rollBack(client, threadId, run, state, cut)
     : await keepTurn(client, threadId, cut);

@@ -30,12 +30,12 @@ export async function stoppedElsewhere(
   let run = await statusNow(client, threadId, runId);
   if (run && run.status !== "interrupted") return undefined;
   let goneAt = run ? undefined : Date.now();
-  while (Date.now() < ended.getTime() + patience) {
+  for (let pause = 50; Date.now() < ended.getTime() + patience; pause = Math.min(pause * 2, 400)) {
     const state = await readState(client, threadId);
     const writtenTo = { run_id: runId, created_at: run?.created_at ?? ended.toISOString() };
     if (isWhole(state, writtenTo, messagesKey)) return state.values;
     if (goneAt && Date.now() > goneAt + writesBack) return state.values;
-    await delay(50);
+    await delay(pause);
     const now = goneAt ? undefined : await statusNow(client, threadId, runId);
     if (!now) goneAt ??= Date.now();
     run = now ?? run;

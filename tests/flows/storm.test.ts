@@ -10,6 +10,7 @@ it("loses no text, wedges no thread and tells no lie in a storm of random stops"
   const { lost, wedged, dirty } = await storm({
     client: flow.client,
     url: flow.proxy.url,
+    direct: flow.direct,
     model: flow.model,
     shapes,
     stops: 36,

@@ -42,7 +42,7 @@ export interface Live {
   threadId: string;
   /** As soon as the stream says. */
   runId: Promise<string>;
-  parts: { event: string; data: unknown }[];
+  parts: { id?: string; event: string; data: unknown }[];
   /** What the client shows of each message, by id. */
   shown(): Map<string, string>;
   /** Resolves when a part of the stream has had these words in it. */
@@ -118,7 +118,7 @@ export async function runStart(url: string, threadId: string, params: unknown): 
 }
 
 /** Tokens joined by message id, as a page shows them. */
-function shownIn(parts: Live["parts"]): Map<string, string> {
+export function shownIn(parts: Live["parts"]): Map<string, string> {
   const shown = new Map<string, string>();
   for (const { event, data } of parts) {
     if (event !== "messages" || !Array.isArray(data)) continue;

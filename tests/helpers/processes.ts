@@ -30,11 +30,15 @@ type Config = Record<string, unknown>;
 /** From the directory of a JS dev server to the project's root. */
 export const toRoot = "../..";
 
+/** So many runs go on at once on either server, unless it is told otherwise. */
+const usualWorkers = 20;
+
 /** The real JS dev server, with graphs given as `{ name: "path/from/the/root.ts:export" }` and storage of its own. */
 export async function startDevServer(
   graphs: Record<string, string>,
   env: Record<string, string>,
   config: Config = {},
+  workers = usualWorkers,
 ): Promise<Server> {
   mkdirSync(join(root, ".tmp"), { recursive: true });
   const directory = mkdtempSync(join(root, ".tmp/server-"));
@@ -43,8 +47,8 @@ export async function startDevServer(
   writeFileSync(join(directory, ".gitignore"), "*\n.langgraph_api\n");
   const port = await freePort();
   const cli = join(root, "node_modules/@langchain/langgraph-cli/dist/cli/cli.mjs");
-  const args = ["dev", "--no-browser", "--no-reload", "--host", "127.0.0.1", "--port", String(port), "--config"];
-  return await startIn(directory, port, process.execPath, [cli, ...args, join(directory, "langgraph.json")], env);
+  const args = ["dev", ...flags(port, workers), "--config", join(directory, "langgraph.json")];
+  return await startIn(directory, port, process.execPath, [cli, ...args], env);
 }
 
 /** The Python dev server with the graphs of tests/fixtures/python, from a virtual environment's `langgraph`. */
@@ -52,6 +56,7 @@ export async function startPythonServer(
   langgraph: string,
   env: Record<string, string>,
   config: Config = {},
+  workers = usualWorkers,
 ): Promise<Server> {
   const directory = mkdtempSync(join(tmpdir(), "fermata-python-"));
   const fixtures = join(root, "tests/fixtures/python");
@@ -60,10 +65,14 @@ export async function startPythonServer(
   const own = JSON.parse(readFileSync(join(fixtures, "langgraph.json"), "utf8")) as Config;
   writeFileSync(join(directory, "langgraph.json"), JSON.stringify({ ...own, ...config }));
   const port = await freePort();
-  const args = ["dev", "--no-browser", "--no-reload", "--n-jobs-per-worker", "20", "--host", "127.0.0.1", "--port"];
   const path = `${dirname(langgraph)}:${process.env.PATH}`;
-  return await startIn(directory, port, langgraph, [...args, String(port)], { ...env, PATH: path });
+  return await startIn(directory, port, langgraph, ["dev", ...flags(port, workers)], { ...env, PATH: path });
 }
+
+const flags = (port: number, workers: number) => [
+  ...["--no-browser", "--no-reload", "--host", "127.0.0.1"],
+  ...["--port", String(port), "--n-jobs-per-worker", String(workers)],
+];
 
 /** Starts a server in a directory of its own, which goes with it. */
 async function startIn(

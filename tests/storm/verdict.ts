@@ -1,14 +1,7 @@
 import { isTool, type Message, textOf } from "../../proxy/core/message.ts";
 import { providerViolations } from "../helpers/rules.ts";
 import type { StrictModel } from "../helpers/strict-model.ts";
-
-/** What a client was shown of one message. */
-export interface Shown {
-  id: string;
-  text: string;
-  /** It belongs to the conversation: not a subagent's, not of a graph that talks to itself. */
-  spoken: boolean;
-}
+import type { Shown } from "./shown.ts";
 
 /** Text that was shown and is not in the thread under its id, once. */
 export function lostText(shown: Shown[], messages: Message[]): string[] {
@@ -18,6 +11,16 @@ export function lostText(shown: Shown[], messages: Message[]): string[] {
     const found = messages.filter((message) => message.id === id);
     if (found.length === 1 && textOf(found[0]?.content).startsWith(wanted)) return [];
     return [`${id}: shown ${JSON.stringify(wanted)}, stored ${JSON.stringify(found.map(({ content }) => content))}`];
+  });
+}
+
+/** Likewise where the stream left words out when it was resumed, or said some twice: each that was shown is there. */
+export function lostWords(shown: Shown[], messages: Message[]): string[] {
+  return shown.flatMap(({ id, text, spoken }) => {
+    const [found, ...more] = messages.filter((message) => message.id === id);
+    const stored = textOf(found?.content).split(/\s+/);
+    const gone = text.split(/\s+/).filter((word) => word !== "" && !stored.includes(word));
+    return spoken && (gone.length > 0 || more.length > 0) ? [`${id}: shown ${gone.join(" ")}, not stored`] : [];
   });
 }
 

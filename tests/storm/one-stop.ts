@@ -1,0 +1,150 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { itemsIn, type Message, messagesIn, textOf } from "../../proxy/core/message.ts";
+import { dice } from "./dice.ts";
+import { afterwards, brief } from "./improvise.ts";
+import { type Shown, show } from "./shown.ts";
+import type { StormOptions, Tally } from "./storm.ts";
+import { cancel, createThread, finish, StartLost, stop, stream } from "./talk.ts";
+import { dirt, lostQuestion, lostText, lostWords } from "./verdict.ts";
+
+/** Starts a random run, stops it at a random moment, goes on, and tallies what is wrong then. */
+export async function oneStop(
+  options: StormOptions,
+  prompt: string,
+  tally: Tally,
+  progress: { step: string },
+): Promise<void> {
+  const { client, model, shapes, deaths = () => 0 } = options;
+  const { pick, chance, roll } = dice(prompt);
+  const shape = pick(shapes);
+  const key = shape === "other_key" ? "dialogue" : "messages";
+  const action = pick(["interrupt", "interrupt", "rollback"] as const);
+  const keep = pick(["partial", "partial", "partial", "nothing"] as const);
+  const byCancel = keep === "partial" && chance(0.5);
+  const moment = chance(0.1) ? -1 : chance(0.1) ? 1000 : roll(1, 60);
+  const label = `${prompt} ${shape} ${action}/${keep}${byCancel ? " by cancel" : ""} at ${moment}`;
+  const at = (step: string) => {
+    progress.step = `${label}, ${step}`;
+  };
+  const inputFor = (text: string) =>
+    shape === "no_conversation" ? { topic: text } : { [key]: [{ role: "user", content: text }] };
+
+  at("before the run");
+  const threadId = await createThread(options);
+  if (chance(0.3)) await finish(options, threadId, shape, inputFor(`earlier ${prompt}${afterwards}`));
+  const before = await client.threads.getState(threadId);
+
+  const shown = new Map<string, Shown>();
+  let runId: string | undefined;
+  let parts = 0;
+  let lastPartAt = performance.now();
+  const deathsBefore = deaths();
+  const asked = {
+    input: inputFor(prompt),
+    streamMode: ["values" as const, "messages-tuple" as const],
+    streamSubgraphs: chance(0.5),
+    onRunCreated: ({ run_id }: { run_id: string }) => {
+      runId = run_id;
+    },
+  };
+  const reading = stream(options, threadId, shape, asked, (part) => {
+    parts += 1;
+    lastPartAt = performance.now();
+    show(shown, part);
+  });
+  let ended = false;
+  let startLost = false;
+  const over = reading
+    .catch((error: unknown) => {
+      startLost = error instanceof StartLost;
+      if (!startLost) throw error;
+    })
+    .then(() => {
+      ended = true;
+    });
+  at("waiting for its moment");
+  // So many parts after the start, or when nothing more comes: some tools never answer.
+  const stalled = () => parts > 0 && performance.now() - lastPartAt > 300;
+  while (!ended && parts < moment && !stalled()) await delay(1);
+  while (byCancel && !runId && !ended) await delay(1);
+
+  at("stopping");
+  const stoppedAt = performance.now();
+  const seen = structuredClone([...shown.values()]);
+  let outcome = "cancelled";
+  let again = false;
+  const press = async () => {
+    const pressed = await stop(options, threadId, { action, keep });
+    outcome = pressed.outcome;
+    again ||= pressed.asked > 1;
+  };
+  if (byCancel && runId) await cancel(options, threadId, runId, action);
+  else await press();
+  // Pressed before the start had gone out: it would go on for ever, so it is pressed again.
+  while (outcome === "idle" && moment < 0 && !ended) await press();
+  at(`${outcome}, the stream ends`);
+  await over;
+  if (startLost) outcome = "start lost";
+  tally.outcomes[outcome] = (tally.outcomes[outcome] ?? 0) + 1;
+  // Whether there is a run, and what it says, nobody can know.
+  if (startLost) return;
+
+  const after = await client.threads.getState(threadId);
+  const messages = itemsIn(after.values, key).map(inWireForm);
+  const paused = after.tasks.some((task) => (task.interrupts?.length ?? 0) > 0);
+  // Servers that resume a stream roughly have left out words when they did.
+  const lossOf = !options.exact && deaths() > deathsBefore ? lostWords : lostText;
+  const lost = keep === "partial" ? lossOf(seen, messages) : [];
+  const undone = action === "rollback" && keep === "nothing";
+  if (shape !== "no_conversation" && !undone) lost.push(...lostQuestion(prompt, messages));
+  const dirty = paused ? [] : dirt(messages, model, stoppedAt, options.exact);
+  if (!paused && after.next.length > 0) dirty.push(`next is ${after.next}`);
+  // Without a reducer the input takes the place of what was there, stopped or not.
+  if (shape !== "no_reducer") dirty.push(...changes(itemsIn(before.values, key).map(inWireForm), messages));
+  // Asked again after a replica died on it, a stop looks after what was cut, and undoes nothing.
+  if (outcome === "stopped" && undone && !again) {
+    if (JSON.stringify(after.values) !== JSON.stringify(before.values)) dirty.push("the turn is not undone");
+  }
+  at(`${outcome}, the next message`);
+  const wedged = await goesOn(options, threadId, shape, inputFor(`${prompt}${afterwards}`), paused, key);
+
+  tally.lost += lost.length > 0 ? 1 : 0;
+  tally.dirty += dirty.length > 0 ? 1 : 0;
+  tally.wedged += wedged ? 1 : 0;
+  for (const problem of lost) options.report(`LOST ${label} → ${outcome}: ${problem}`);
+  for (const problem of dirty) options.report(`DIRTY ${label} → ${outcome}: ${problem}`);
+  if (wedged) options.report(`WEDGED ${label} → ${outcome}: ${wedged}`);
+}
+
+/** Without a reducer a message stands there as its client sent it. */
+const inWireForm = (item: object): Message => {
+  const { role, ...message } = item as Message & { role?: string };
+  return role === "user" ? { ...message, type: "human" } : message;
+};
+
+/** Messages from before the turn that are no longer what they were. */
+function changes(before: Message[], after: Message[]): string[] {
+  return before.flatMap((message, at) =>
+    JSON.stringify(after[at]) === JSON.stringify(message)
+      ? []
+      : [`message ${at} from before the turn was ${JSON.stringify(message)}, is ${JSON.stringify(after[at])}`],
+  );
+}
+
+/** Sends the next message; says what went wrong. */
+async function goesOn(
+  options: StormOptions,
+  threadId: string,
+  shape: string,
+  input: Record<string, unknown>,
+  paused: boolean,
+  key: string,
+): Promise<string | undefined> {
+  const error = await finish(options, threadId, shape, paused ? null : input);
+  if (error) return error;
+  if (paused || shape === "no_conversation") return undefined;
+  const { values, next } = await options.client.threads.getState(threadId);
+  const last = messagesIn(values, key).at(-1);
+  if (next.length > 0) return `next is ${next} after the next message`;
+  return textOf(last?.content) === brief ? undefined : `the next message was answered ${JSON.stringify(last?.content)}`;
+}

@@ -1,0 +1,51 @@
+import { Agent, type IncomingMessage, request } from "node:http";
+import { PassThrough } from "node:stream";
+import Koa from "koa";
+import { expect, it } from "vitest";
+import { listen } from "../../proxy/listen.ts";
+import { type Gate, gate } from "../helpers/gate.ts";
+
+/** A replica whose only request waits at a gate: before its answer begins, or in the middle of it. */
+async function replica(begun: boolean) {
+  const there: Gate = gate();
+  const release: Gate = gate();
+  const koa = new Koa();
+  koa.use(async (ctx) => {
+    const body = new PassThrough();
+    if (!begun) there.open();
+    if (!begun) await release.opened;
+    ctx.body = body;
+    ctx.flushHeaders();
+    if (begun) there.open();
+    if (begun) await release.opened;
+    body.end("all of it");
+  });
+  const app = { koa, upgrade: async () => undefined, close: async () => undefined };
+  return { listening: await listen(app, "127.0.0.1", 0), there, release };
+}
+
+const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+
+function get(url: string): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    request(url, { agent }, resolve).once("error", reject).end();
+  });
+}
+
+it.each([
+  { when: "in the middle of an answer", begun: true },
+  { when: "before an answer begins", begun: false },
+])("a replica told to end $when ends with it, though the connection would be kept", async ({ begun }) => {
+  const { listening, there, release } = await replica(begun);
+  const answered = get(listening.url);
+  await there.opened;
+  const closed = listening.close(60_000);
+  release.open();
+  const answer = await answered;
+  expect(answer.headers.connection).toBe(begun ? "keep-alive" : "close");
+  let text = "";
+  for await (const chunk of answer) text += chunk;
+  expect(text).toBe("all of it");
+  await closed;
+  await expect(get(listening.url)).rejects.toThrow();
+});
