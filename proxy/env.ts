@@ -19,6 +19,7 @@ const schema = z.object({
   MULTITASK_DEFAULT: z.enum(["upstream", "interrupt", "rollback", "enqueue", "reject"]).default("upstream"),
   MESSAGES_KEY: z.string().default("messages"),
   REPLAY_WINDOW: z.coerce.number({ error: "must be a number of seconds" }).positive().default(120),
+  TOOL_EVENTS: z.enum(["on", "off"]).default("off"),
   HEAL: z.enum(["on", "off"]).default("on"),
   LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "silent"]).default("info"),
 });
@@ -43,6 +44,8 @@ export interface Settings {
   messagesKey: string;
   /** How far back the server can replay a run's stream, in milliseconds. */
   replayWindow: number;
+  /** Where the server has no `tools` mode, runs get the costly `events`, so that the fate of each tool call is known. */
+  toolEvents: boolean;
   /** Threads that were cut behind the proxy's back are mended before the next message. */
   heal: boolean;
   logLevel: string;
@@ -66,6 +69,7 @@ export function readSettings(env: Record<string, string | undefined>): Settings 
     multitaskDefault: data.MULTITASK_DEFAULT === "upstream" ? undefined : data.MULTITASK_DEFAULT,
     messagesKey: data.MESSAGES_KEY,
     replayWindow: data.REPLAY_WINDOW * 1000,
+    toolEvents: data.TOOL_EVENTS === "on",
     heal: data.HEAL === "on",
     logLevel: data.LOG_LEVEL,
   };

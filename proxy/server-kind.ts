@@ -1,4 +1,6 @@
 import { isObject } from "./core/message.ts";
+import type { Settings } from "./env.ts";
+import type { ToolMode } from "./sse/modes.ts";
 import { type Upstream, upstreamFetch } from "./upstream.ts";
 
 /** Which LangGraph server it is, by `GET /info`; they differ in the modes they take and in how they answer a cancel. */
@@ -36,6 +38,12 @@ export class ServerKindProbe {
     if (answer.ok) this.#known = kind;
     return kind;
   }
+}
+
+/** How a run is made to tell of its tools: where `tools` is not to be had, by `events`, if that is wanted at its price. */
+export function toolModeOf(kind: ServerKind | undefined, { toolEvents }: Pick<Settings, "toolEvents">): ToolMode {
+  if (kind === "js") return "tools";
+  return kind === "python" && toolEvents ? "events" : undefined;
 }
 
 function kindOf(info: unknown): ServerKind {

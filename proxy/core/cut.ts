@@ -83,12 +83,15 @@ export function gatherCut(stop: Stop, run: CutRun, state: State, transcript: Tra
     tasks: (state.tasks ?? []).filter((task) => task.result == null),
     open: answersIn(messages).flatMap((answered) => openCallsOf(answered).map((id) => callKey(answered.reply, id))),
     resumed: isObject(run.kwargs?.command) && "resume" in run.kwargs.command,
-    toolEvents: Array.isArray(run.kwargs?.stream_mode) && run.kwargs.stream_mode.includes("tools"),
+    toolEvents: tellsOfTools(run.kwargs?.stream_mode),
     inTools: endsInOpenCalls(messages),
     missingInput: missingInput(stop, messagesKey, run, state),
     entrypoint: entrypointOf(state),
   };
 }
+
+const tellsOfTools = (modes: unknown): boolean =>
+  Array.isArray(modes) && (modes.includes("tools") || modes.includes("events"));
 
 function endsInOpenCalls(messages: Message[]): boolean {
   const last = messages.findLast((message) => !isTool(message));

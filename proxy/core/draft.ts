@@ -95,7 +95,8 @@ function isComplete(message: Message, draft: Draft): boolean {
   return metadata.status === "completed" || counted;
 }
 
-function originOf(metadata: Record<string, unknown> | undefined): Origin {
+/** Where it was streamed from, by the metadata that came along. */
+export function originOf(metadata: Record<string, unknown> | undefined): Origin {
   const namespace = metadata?.langgraph_checkpoint_ns ?? metadata?.checkpoint_ns;
   if (typeof namespace !== "string" || namespace === "") {
     return { path: typeof metadata?.langgraph_node === "string" ? [metadata.langgraph_node] : [] };

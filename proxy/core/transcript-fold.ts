@@ -1,6 +1,7 @@
 import { asChunk, type Draft, originMetadata, restoreDraft, type SavedDraft, saveDraft, streamedOf } from "./draft.ts";
 import { isAI, isMessage, isObject, isTool, type Message } from "./message.ts";
 import { ProtocolMessage } from "./protocol-message.ts";
+import { toolsToldBy } from "./tool-events.ts";
 import { failure, resultIn } from "./tool-result.ts";
 import type { CallTrace, StreamPart, Transcript } from "./transcript.ts";
 
@@ -18,8 +19,8 @@ export interface SavedFold {
 /**
  * Folds the parts of one run's stream, from its start, into its transcript.
  *
- * Understands `messages` tuples, `messages/partial|complete|metadata`, `tools`
- * `metadata`, and the `messages` of v2-protocol runs.
+ * Understands `messages` tuples, `messages/partial|complete|metadata`, `tools`,
+ * `events`, `metadata`, and the `messages` of v2-protocol runs.
  */
 export class TranscriptFold {
   #first = true;
@@ -47,7 +48,7 @@ export class TranscriptFold {
 
   transcript(): Transcript {
     const events = this.#events?.transcript();
-    const calls = new Map([...(events?.calls ?? []), ...this.#calls]);
+    const calls = new Map([...(events?.calls ?? []), ...this.#calls].map(([id]) => [id, this.#traceOf(id, events)]));
     // What a stream tells twice counts once.
     if (events && this.#order.length === 0) return { ...events, whole: this.#whole, calls };
     const replies = this.#order.flatMap((id) => {
@@ -55,6 +56,12 @@ export class TranscriptFold {
       return draft ? [streamedOf(draft, this.#metadata.get(id))] : [];
     });
     return { whole: this.#whole, replies, calls };
+  }
+
+  #traceOf(id: string, events?: Transcript): CallTrace {
+    const traces = [this.#calls.get(id), events?.calls.get(id)];
+    const result = traces.find((trace) => trace?.result)?.result;
+    return { fromEvents: traces.some((trace) => trace?.fromEvents), ...(result ? { result } : {}) };
   }
 
   /** What is left to know when the thread's state has these messages, by id. */
@@ -75,8 +82,14 @@ export class TranscriptFold {
       calls: [...this.#calls],
       callers: [...this.#callers],
       speaking,
-      ...(this.#events ? { events: this.#events.save(stored) } : {}),
+      ...(this.#events ? { events: this.#events.save(this.#events.#withoutCallers(stored)) } : {}),
     };
+  }
+
+  /** A tool that starts is told from the others by the reply that called it. */
+  #withoutCallers(ids: ReadonlySet<string>): ReadonlySet<string> {
+    const callers = new Set(this.#callers.values());
+    return new Set([...ids].filter((id) => !callers.has(id)));
   }
 
   /** A fold that goes on where the saved one stood. */
@@ -137,14 +150,20 @@ export class TranscriptFold {
     } else this.#speaking.get(speaker)?.add(event);
   }
 
-  /** The `events` mode, for runs whose stream has no other text. */
-  #event(data: unknown): void {
-    if (!isObject(data) || !isObject(data.data)) return;
+  /** The `events` mode, for runs whose stream has no other text, or tells of tools in no other way. */
+  #event(event: unknown): void {
+    if (!isObject(event) || !isObject(event.data)) return;
+    const { data, metadata } = event;
     this.#events ??= new TranscriptFold();
-    if (data.event === "on_chat_model_stream") {
-      this.#events.add({ event: "messages", data: [data.data.chunk, data.metadata] });
+    if (event.event === "on_chat_model_stream") this.#events.#tuple([data.chunk, metadata]);
+    // A model that doesn't stream says it all at the end.
+    const { output } = data;
+    const isNew = isMessage(output) && output.id && !this.#events.#drafts.has(output.id);
+    if (event.event === "on_chat_model_end" && isNew) this.#events.#tuple([output, metadata]);
+    if (String(event.event).startsWith("on_tool_")) {
+      const { replies, calls } = this.#events.transcript();
+      for (const told of toolsToldBy({ ...event, data }, replies, calls)) this.#events.#tool(told);
     }
-    if (data.event === "on_tool_end") this.#events.add({ event: "messages", data: [data.data.output] });
   }
 
   #snapshots(data: unknown, whole: boolean): void {

@@ -24,7 +24,7 @@ export interface Streamed {
 
 /** What the stream told of a tool call: it has begun, at least. */
 export interface CallTrace {
-  /** The `tools` mode told, which tells of every tool that starts; a tool message tells of itself alone. */
+  /** The `tools` or the `events` mode told, which tell of every tool that starts; a tool message tells of itself alone. */
   fromEvents: boolean;
   result?: Message;
 }

@@ -1,6 +1,7 @@
 import type { Middleware } from "koa";
 import type { PassOn } from "../pass-on.ts";
 import { asObject, asText, readText } from "../read-body.ts";
+import { toolModeOf } from "../server-kind.ts";
 import type { Services } from "../services.ts";
 import { stoppable } from "../sse/modes.ts";
 import { beforeRun, withStrategy } from "../stop/before-run.ts";
@@ -20,8 +21,8 @@ export function runsCreate(services: Services, passOn: PassOn): Middleware {
       if (ctx.res.destroyed) return;
       const asked = withStrategy(asObject(text), services.settings.multitaskDefault);
       if (asked) await beforeRun(services, ctx.headers, threadId, asked);
-      const takesTools = (await services.server.kind()) === "js";
-      const { body, key } = asked ? stoppable(asked, takesTools) : {};
+      const toolMode = toolModeOf(await services.server.kind(), services.settings);
+      const { body, key } = asked ? stoppable(asked, toolMode) : {};
       if (body && asked && asked.on_disconnect === undefined) delete body.on_disconnect;
       let runId: string | undefined;
       let leave: ((runEnded: boolean) => void) | undefined;

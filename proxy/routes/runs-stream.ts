@@ -1,5 +1,6 @@
 import type { Middleware } from "koa";
 import { asObject, asText, readText } from "../read-body.ts";
+import { toolModeOf } from "../server-kind.ts";
 import type { Services } from "../services.ts";
 import { askedModes, isAddition, stoppable } from "../sse/modes.ts";
 import { beforeRun, withStrategy } from "../stop/before-run.ts";
@@ -16,8 +17,8 @@ export function runsStream(services: Services): Middleware {
     try {
       const asked = withStrategy(asObject(text), services.settings.multitaskDefault);
       if (asked) await beforeRun(services, ctx.headers, threadId, asked);
-      const takesTools = (await services.server.kind()) === "js";
-      const { body, added, key } = asked ? stoppable(asked, takesTools) : { added: [] };
+      const toolMode = toolModeOf(await services.server.kind(), services.settings);
+      const { body, added, key } = asked ? stoppable(asked, toolMode) : { added: [] };
       await streamToClient(services, ctx, {
         threadId,
         body: body ? asText(body) : text,

@@ -22,17 +22,20 @@ interface Carried {
   key: string;
 }
 
+/** The mode in which a server tells of tools that start and end; undefined: none is asked for. */
+export type ToolMode = "tools" | "events" | undefined;
+
 /**
- * The modes a run lacks for a transcript; `tools` only where the server takes it.
+ * The modes a run lacks for a transcript.
  *
  * Beside `messages` no tuples can be asked for, on Python they would take its
  * place; and Python does not replay `messages`. There the text comes from `events`.
  */
-export function modesToAdd(asked: string[], takesTools: boolean): string[] {
-  const tools = takesTools && !asked.includes("tools") ? ["tools"] : [];
+export function modesToAdd(asked: string[], toolMode: ToolMode): string[] {
+  const tools = toolMode && !asked.includes(toolMode) ? [toolMode] : [];
   if (asked.includes("messages-tuple")) return tools;
   if (!asked.includes("messages")) return ["messages-tuple", ...tools];
-  return takesTools || asked.includes("events") ? tools : ["events"];
+  return toolMode === "tools" || asked.includes("events") ? tools : ["events"];
 }
 
 /** What the body asks for; servers stream `values` if it says nothing. */
@@ -45,10 +48,10 @@ export function askedModes({ stream_mode }: RunBody): string[] {
 /** The body that makes a run stoppable: a transcript can be read off its stream, by any replica, after it has ended. */
 export function stoppable(
   body: RunBody,
-  takesTools: boolean,
+  toolMode: ToolMode,
 ): { body: RunBody; added: string[]; key: string | undefined } {
   const asked = askedModes(body);
-  const added = modesToAdd(asked, takesTools);
+  const added = modesToAdd(asked, toolMode);
   const carried = carry(body, { modes: [...asked, ...added], added, key: newKey() });
   return {
     added,

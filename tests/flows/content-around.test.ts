@@ -77,7 +77,7 @@ describe.concurrent.each(streamed)("%s", (provider) => {
   });
 });
 
-it.each(actions)("bytes that come torn inside of characters: %s", async (action) => {
+it.each(actions)("bytes that come torn inside of characters: %s (case 25)", async (action) => {
   const relay = await startTearingRelay(inject("langgraphUrl"));
   const proxy = await startProxy(relay.url);
   const threadId = await newThread();

@@ -64,7 +64,7 @@ const { says, answered, goesOn } = talkThrough(flow);
 
 const streamed = providers.filter((provider) => provider !== "unstored");
 
-describe.concurrent.each(providers)("%s", (provider) => {
+describe.concurrent.each(providers)("%s (cases 15, 17, 24)", (provider) => {
   const cells = Object.entries(moments)
     .filter(([, { only = streamed }]) => only.includes(provider))
     .flatMap(([moment, cell]) => actions.map((action) => ({ moment, action, ...cell })));

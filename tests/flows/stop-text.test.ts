@@ -26,7 +26,7 @@ async function goesOn(threadId: string, prompt: string) {
 }
 
 describe("a reply is cut in mid-text", () => {
-  it("keeps exactly what was streamed, under the same id, and the next message is accepted (cases 7, 16, 19)", async () => {
+  it("keeps exactly what was streamed, under the same id, and the next message is accepted (cases 7, 16, 19, 21)", async () => {
     const { threadId, live, call, runId } = await inMidText("tell a story");
     const cancelledAt = performance.now();
     await flow.client.runs.cancel(threadId, runId, false, "interrupt");

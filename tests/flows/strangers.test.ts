@@ -38,7 +38,7 @@ async function isRefused(who: Who, threadId: string, runId: string, status: numb
   }
 }
 
-describe.concurrent("somebody else's run", () => {
+describe.concurrent("somebody else's run (case 28)", () => {
   it("does not notice what strangers ask of it, and they get the server's own refusal", async () => {
     const hers = await inMidText(flow, "alice", "between us");
     await isRefused("bob", hers.threadId, hers.runId, 404);
@@ -85,7 +85,7 @@ describe.concurrent("somebody else's run", () => {
   });
 });
 
-describe.concurrent("a stop of one's own", () => {
+describe.concurrent("a stop of one's own (case 28)", () => {
   it("is not shared with a stranger who asks just before, beside and after it", async () => {
     const { threadId, runId, live, call } = await inMidText(flow, "alice", "stop this");
     const strangers = () =>

@@ -144,7 +144,7 @@ function expectTruth({ tool_calls }: StopBody, probes: Probes) {
   }
 }
 
-describe.concurrent.each(Object.keys(momentsOf))("%s, in its tools", (graph) => {
+describe.concurrent.each(Object.keys(momentsOf))("%s, in its tools (cases 10, 12, 14, 27)", (graph) => {
   const cells = Object.entries(momentsOf[graph] ?? {}).flatMap(([name, moment]) =>
     howsOf().map((how) => ({ name, moment, ...how })),
   );

@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { addedModes, askedModes, isAddition, modesToAdd, type RunBody, stoppable } from "../../proxy/sse/modes.ts";
+import {
+  addedModes,
+  askedModes,
+  isAddition,
+  modesToAdd,
+  type RunBody,
+  stoppable,
+  type ToolMode,
+} from "../../proxy/sse/modes.ts";
 
 /** What `GET` of the run answers for a run that was created with this body. */
 const runOf = ({ stream_mode, config, context }: RunBody) => ({ kwargs: { stream_mode, config, context } });
@@ -18,23 +26,27 @@ describe("the modes a body asks for", () => {
 });
 
 describe("the modes a run lacks", () => {
-  it.each<[asked: string[], takesTools: boolean, added: string[]]>([
-    [["values"], false, ["messages-tuple"]],
-    [["values"], true, ["messages-tuple", "tools"]],
-    [["messages-tuple"], false, []],
-    [["messages-tuple"], true, ["tools"]],
-    [["messages-tuple", "tools"], true, []],
-    [["tools"], true, ["messages-tuple"]],
-    [["messages", "values"], true, ["tools"]],
-    [["messages"], false, ["events"]],
-    [["messages", "events"], false, []],
-  ])("%j, tools taken: %j → %j", (asked, takesTools, added) => {
-    expect(modesToAdd(asked, takesTools)).toEqual(added);
+  it.each<[asked: string[], toolMode: ToolMode, added: string[]]>([
+    [["values"], undefined, ["messages-tuple"]],
+    [["values"], "tools", ["messages-tuple", "tools"]],
+    [["messages-tuple"], undefined, []],
+    [["messages-tuple"], "tools", ["tools"]],
+    [["messages-tuple", "tools"], "tools", []],
+    [["tools"], "tools", ["messages-tuple"]],
+    [["messages", "values"], "tools", ["tools"]],
+    [["messages"], undefined, ["events"]],
+    [["messages", "events"], undefined, []],
+    [["values"], "events", ["messages-tuple", "events"]],
+    [["messages-tuple"], "events", ["events"]],
+    [["messages"], "events", ["events"]],
+    [["events"], "events", ["messages-tuple"]],
+  ])("%j, told of tools by %j → %j", (asked, toolMode, added) => {
+    expect(modesToAdd(asked, toolMode)).toEqual(added);
   });
 
   it("no tuples beside `messages`: Python would answer with tuples alone", () => {
-    for (const takesTools of [true, false])
-      expect(modesToAdd(["messages"], takesTools)).not.toContain("messages-tuple");
+    for (const toolMode of ["tools", "events", undefined] as const)
+      expect(modesToAdd(["messages"], toolMode)).not.toContain("messages-tuple");
   });
 });
 
@@ -52,7 +64,7 @@ describe("a body that was made stoppable", () => {
   };
 
   it("streams what a transcript needs, can be read again, and outlives its reader", () => {
-    const { body, added } = stoppable(asked, true);
+    const { body, added } = stoppable(asked, "tools");
     expect(added).toEqual(["messages-tuple", "tools"]);
     expect(body).toMatchObject({
       stream_mode: ["updates", "messages-tuple", "tools"],
@@ -62,12 +74,12 @@ describe("a body that was made stoppable", () => {
   });
 
   it("says `values` where the client left it to the server", () => {
-    expect(stoppable({}, false).body.stream_mode).toEqual(["values", "messages-tuple"]);
+    expect(stoppable({}, undefined).body.stream_mode).toEqual(["values", "messages-tuple"]);
   });
 
   it("leaves every other field as it was, and the client's body untouched", () => {
     const before = structuredClone(asked);
-    const { body } = stoppable(asked, true);
+    const { body } = stoppable(asked, "tools");
     const { stream_mode, stream_resumable, on_disconnect, config, ...others } = body;
     const { stream_mode: _mode, on_disconnect: _leaves, config: _config, ...rest } = before;
     expect(others).toEqual(rest);
@@ -76,20 +88,20 @@ describe("a body that was made stoppable", () => {
   });
 
   it("carries what was added in a key that nobody is shown", () => {
-    const { configurable } = stoppable(asked, false).body.config as { configurable: Record<string, unknown> };
+    const { configurable } = stoppable(asked, undefined).body.config as { configurable: Record<string, unknown> };
     const ours = Object.keys(configurable).filter((key) => key !== "tenant");
     expect(ours).toEqual([expect.stringMatching(/^__/)]);
   });
 
   it("carries it in the context where the client sent one, which Python refuses beside `configurable`", () => {
-    const { body } = stoppable({ context: { user: "u" } }, false);
+    const { body } = stoppable({ context: { user: "u" } }, undefined);
     expect(body.context).toMatchObject({ user: "u" });
     expect(Object.keys(body.context as object)).toHaveLength(2);
     expect(body).not.toHaveProperty("config");
   });
 
   it("passes a config on that is none, for the server to refuse", () => {
-    expect(stoppable({ config: "nonsense" }, false).body.config).toBe("nonsense");
+    expect(stoppable({ config: "nonsense" }, undefined).body.config).toBe("nonsense");
   });
 });
 
@@ -103,21 +115,21 @@ describe("a join reads back what was added", () => {
     ["null", { config: null, context: null }],
     ["the client's own tuples", { stream_mode: ["messages-tuple"] }],
   ])("%s", (_, body) => {
-    for (const takesTools of [true, false]) {
-      const made = stoppable(body, takesTools);
+    for (const toolMode of ["tools", "events", undefined] as const) {
+      const made = stoppable(body, toolMode);
       expect(addedModes(runOf(made.body))).toEqual(made.added);
     }
   });
 
   it("where the server copies a context into `configurable`", () => {
-    const { body, added } = stoppable({ context: { user: "u" } }, true);
+    const { body, added } = stoppable({ context: { user: "u" } }, "tools");
     const { context, stream_mode } = body;
     expect(addedModes({ kwargs: { stream_mode, config: { configurable: context } } })).toEqual(added);
     expect(addedModes({ kwargs: { stream_mode, config: { context } } })).toEqual(added);
   });
 
   it("not where a run merely inherited the carrier of an earlier one", () => {
-    const { config } = stoppable({}, true).body;
+    const { config } = stoppable({}, "tools").body;
     expect(addedModes({ kwargs: { config, stream_mode: ["values"] } })).toEqual([]);
     expect(addedModes({ kwargs: { config } })).toEqual([]);
     // Its own tuples are not the ones that were added then.
@@ -125,8 +137,8 @@ describe("a join reads back what was added", () => {
   });
 
   it("a run made stoppable over a carrier that it inherited says its own", () => {
-    const { config } = stoppable({}, true).body;
-    const { body, added } = stoppable({ config, stream_mode: ["messages-tuple"] }, false);
+    const { config } = stoppable({}, "tools").body;
+    const { body, added } = stoppable({ config, stream_mode: ["messages-tuple"] }, undefined);
     expect(added).toEqual([]);
     expect(addedModes(runOf(body))).toEqual([]);
   });

@@ -21,6 +21,18 @@ describe("a recorded run that was cut", () => {
       "python-one-task",
       ["tools ← call_1 cut, call_2 cut", end],
     ],
+    [
+      "in tools run in turn, Python, with events (cases 14, 27)",
+      graphs.react,
+      "python-events-in-turn",
+      ['tools ← call_1 "42", call_2 cut, call_3 never-started', end],
+    ],
+    [
+      "in one task of tools, Python, with events (cases 14, 27)",
+      graphs.react,
+      "python-events-at-once",
+      ['tools ← call_1 "42", call_2 cut, call_3 "This tool call failed: An internal error occurred."', end],
+    ],
     ["in tools, a task per call (case 14)", graphs.agentJs, "js-task-per-call", [end, "tools ← call_t2 cut", end]],
     [
       "in tools, a task per call, Python (case 14)",

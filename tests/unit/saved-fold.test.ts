@@ -32,6 +32,17 @@ describe("a fold that is put away and goes on", () => {
     expect(saved.drafts.map(([id]) => id)).toEqual([second]);
   });
 
+  it("still knows which call a tool has begun, though the thread has the reply by then", () => {
+    const { parts } = recording("python-events-in-turn");
+    const start = parts.findIndex(({ data }) => (data as { event?: string }).event === "on_tool_start");
+    const before = new TranscriptFold();
+    for (const part of parts.slice(0, start)) before.add(part);
+    const stored = new Set(before.transcript().replies.map(({ message }) => message.id ?? ""));
+    const after = TranscriptFold.restore(JSON.parse(JSON.stringify(before.save(stored))) as SavedFold);
+    for (const part of parts.slice(start)) after.add(part);
+    expect([...after.transcript().calls]).toEqual([...fold(parts).calls]);
+  });
+
   it("says so where something is missing in between", () => {
     const { parts } = recording("js-text");
     const torn = new TranscriptFold();

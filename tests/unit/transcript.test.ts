@@ -29,6 +29,12 @@ describe("what a recorded run showed", () => {
     ["js-one-task", ['agent: "Two calls." [call_1] [call_2]'], ["call_1: one", "call_2: …"]],
     ["python-one-task", ['agent: "Two calls." [call_1] [call_2]'], []],
     ["js-task-per-call", ['model_request: "Two calls." [call_t1] [call_t2]'], ["call_t1: one", "call_t2: …"]],
+    ["python-events-in-turn", ['agent: "Let me see." [call_1] [call_2] [call_3]'], ["call_1: 42", "call_2: …"]],
+    [
+      "python-events-at-once",
+      ['agent: "Let me see." [call_1] [call_2] [call_3]'],
+      ["call_1: 42", "call_2: …", "call_3: This tool call failed: An internal error occurred."],
+    ],
     ["python-task-per-call", ['model: "Two calls." [call_t1] [call_t2]'], ["call_t1: one"]],
     ["js-nested", ['researcher/agent: "First." [call_n1]', 'researcher/agent: "Second is "…'], ["call_n1: one"]],
     ["python-nested", ['researcher/agent: "First." [call_1]', 'researcher/agent: "Second is "…'], ["call_1: one"]],
