@@ -18,8 +18,8 @@ export function runsCreate(services: Services, passOn: PassOn): Middleware {
     const created = await services.threads.creating(threadId);
     try {
       if (ctx.res.destroyed) return;
-      const asked = withStrategy(asObject(text), services.settings.multitaskDefault);
-      if (asked) await beforeRun(services, ctx.headers, threadId, asked);
+      const wanted = withStrategy(asObject(text), services.settings.multitaskDefault);
+      const asked = wanted && (await beforeRun(services, ctx.headers, threadId, wanted));
       const takesTools = (await services.server.kind()) === "js";
       const { body, key } = asked ? stoppable(asked, takesTools) : {};
       if (body && asked && asked.on_disconnect === undefined) delete body.on_disconnect;

@@ -14,8 +14,8 @@ export function runsStream(services: Services): Middleware {
     const text = await readText(ctx.req, services.settings.bodyLimit);
     const created = await services.threads.creating(threadId);
     try {
-      const asked = withStrategy(asObject(text), services.settings.multitaskDefault);
-      if (asked) await beforeRun(services, ctx.headers, threadId, asked);
+      const wanted = withStrategy(asObject(text), services.settings.multitaskDefault);
+      const asked = wanted && (await beforeRun(services, ctx.headers, threadId, wanted));
       const takesTools = (await services.server.kind()) === "js";
       const { body, added, key } = asked ? stoppable(asked, takesTools) : { added: [] };
       await streamToClient(services, ctx, {

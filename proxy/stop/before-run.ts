@@ -1,15 +1,20 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Client, Run } from "@langchain/langgraph-sdk";
-import type { Action, Reason } from "../core/cut.ts";
-import { isWhole } from "../core/whole.ts";
+import type { Action } from "../core/cut.ts";
+import { conversationKey, messagesIn } from "../core/message.ts";
+import { namedCheckpoint, onHead } from "../core/named-checkpoint.ts";
+import { hasToolMessage, withoutSecondAnswers } from "../core/second-answers.ts";
 import { insistentFetch } from "../insist.ts";
 import type { Services } from "../services.ts";
 import type { RunBody } from "../sse/modes.ts";
 import { clientFor, statusOf } from "../upstream.ts";
+import { cutTurns, fromHead, isStale } from "./catch-up.ts";
+import { heal } from "./heal.ts";
 import type { Readers } from "./readers.ts";
-import { readState } from "./reconcile.ts";
 import { resultOfRefused } from "./rollback-refused.ts";
 import { isTerminal } from "./settle.ts";
+
+type Needed = Pick<Services, "stops" | "readers" | "snapshots" | "settings" | "log" | "upstream" | "server">;
 
 /** What is asked of the new run, as far as it concerns the one before it. */
 export interface NewRun extends RunBody {
@@ -25,8 +30,6 @@ export function withStrategy(wanted: NewRun | undefined, strategy: string | unde
   return wanted && strategy && wanted.multitask_strategy == null ? { ...wanted, multitask_strategy: strategy } : wanted;
 }
 
-const cutStatuses: string[] = ["interrupted", "error", "timeout"] satisfies Reason[];
-
 /**
  * Looks after the thread before a new run starts on it, so that no text is
  * lost and the new run finds a history that a model accepts:
@@ -36,26 +39,57 @@ const cutStatuses: string[] = ["interrupted", "error", "timeout"] satisfies Reas
  * - a run that was cut behind the proxy's back, or failed: healed, unless the
  *   new run resumes or forks on purpose.
  *
+ * Resolves to the new run as it is to be created: from the head, if it names a
+ * checkpoint that a stop has left behind; and without answers to tool calls
+ * that are answered already.
+ *
  * All of it in the name of the `caller`, whose headers these are.
  */
-export async function beforeRun(
-  services: Pick<Services, "stops" | "readers" | "snapshots" | "settings" | "log" | "upstream">,
-  caller: IncomingHttpHeaders,
-  threadId: string,
-  wanted: NewRun,
-): Promise<void> {
+export async function beforeRun(services: Needed, caller: IncomingHttpHeaders, threadId: string, wanted: NewRun) {
   const runs = await listRuns(clientFor(caller, services.upstream), threadId);
   const active = runs.filter((run) => !isTerminal(run));
   const client = clientFor(caller, services.upstream, insistentFetch);
   const action = actionFor(wanted, active, services.readers);
-  if (action) return await stopAll(client, services, threadId, active, action);
+  if (action) await stopAll(client, services, threadId, active, action);
+  if (!action && active.length > 0) return await asCreated(client, threadId, wanted, services);
+  const stale = isMessage(wanted) && (await fallsBehind(client, services, threadId, wanted, runs));
   const latest = runs.at(-1);
-  if (!services.settings.heal || active.length > 0 || !latest || !startsAnew(wanted)) return;
-  if (cutStatuses.includes(latest.status) && services.stops.lastOn(threadId)?.run.run_id !== latest.run_id) {
-    await healAfter(client, services, threadId, latest);
+  const isNew = isMessage(wanted) && (stale || namedCheckpoint(wanted) === undefined);
+  if (!action && isNew && latest && services.settings.heal) await heal(client, services, threadId, latest);
+  return await asCreated(client, threadId, stale ? await fromHead(client, threadId, wanted) : wanted, services);
+}
+
+/** As the server is to be asked for it, the thread being ready. */
+async function asCreated(client: Client, threadId: string, wanted: NewRun, services: Needed): Promise<NewRun> {
+  const run = await withoutSurplus(client, threadId, wanted, services);
+  return (await services.server.kind()) === "js" ? onHead(run) : run;
+}
+
+/** New input: not a resumption, nor another try. */
+const isMessage = ({ input, command }: NewRun): boolean => input != null && command == null;
+
+/** What the caller may not read can't be looked at. */
+async function fallsBehind(client: Client, { stops }: Needed, threadId: string, wanted: NewRun, runs: Run[]) {
+  try {
+    return await isStale(client, threadId, wanted, cutTurns(stops.lastOn(threadId), runs));
+  } catch (error) {
+    leaveRefusal(error);
+    return false;
   }
-  // Whoever looked after it may have died.
-  if (latest.status === "success") await services.snapshots.drop(client, latest, Date.parse(latest.updated_at));
+}
+
+/** Clients invent answers to calls that are open in their view. The thread is only read if the input has answers. */
+async function withoutSurplus(client: Client, threadId: string, wanted: NewRun, { stops }: Needed): Promise<NewRun> {
+  if (!hasToolMessage(wanted.input)) return wanted;
+  try {
+    const { values } = await client.threads.getState(threadId, namedCheckpoint(wanted));
+    const key = conversationKey(values, wanted.input, stops.preferredKey);
+    const input = withoutSecondAnswers(wanted.input, messagesIn(values, key), key);
+    return input === wanted.input ? wanted : { ...wanted, input };
+  } catch (error) {
+    leaveRefusal(error);
+    return wanted;
+  }
 }
 
 function actionFor({ multitask_strategy: strategy }: NewRun, active: Run[], readers: Readers): Action | undefined {
@@ -108,28 +142,5 @@ async function listRuns(client: Client, threadId: string): Promise<Run[]> {
   } catch (error) {
     leaveRefusal(error);
     return [];
-  }
-}
-
-/** New input, on the thread as it stands: not a resumption, not a fork. */
-function startsAnew({ input, command, checkpoint, checkpoint_id }: NewRun): boolean {
-  return input != null && command == null && checkpoint == null && checkpoint_id == null;
-}
-
-/** A thread that can't be mended is no worse than it was: the new run may try. */
-async function healAfter(
-  client: Client,
-  { stops, snapshots, log }: Pick<Services, "stops" | "snapshots" | "log">,
-  threadId: string,
-  latest: Run,
-): Promise<void> {
-  try {
-    if (isWhole(await readState(client, threadId), latest, stops.preferredKey)) {
-      return await snapshots.drop(client, latest, Date.parse(latest.updated_at));
-    }
-    const run = await client.runs.get(threadId, latest.run_id);
-    await stops.stop(client, threadId, run, { ...stops.asked(run.run_id), reason: latest.status as Reason });
-  } catch (error) {
-    log.warn({ err: error, thread_id: threadId, run_id: latest.run_id }, "healing failed");
   }
 }

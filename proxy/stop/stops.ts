@@ -9,6 +9,8 @@ import type { Threads } from "./threads.ts";
 export interface Remembered {
   run: Pick<Run, "run_id" | "created_at">;
   result: StopResult;
+  /** This run and those stopped before it, oldest first, since somebody has read the thread through this replica. */
+  unread: Pick<Run, "run_id" | "created_at">[];
 }
 
 /** Of so many threads the last stop is remembered, for those who ask again. */
@@ -72,15 +74,23 @@ export class Stops {
     return this.#last.get(threadId);
   }
 
+  /** Somebody has read the thread: whoever names an older checkpoint now knows what was stopped. */
+  wasRead(threadId: string): void {
+    const last = this.#last.get(threadId);
+    if (last) last.unread = [];
+  }
+
   #noted(threadId: string, run: Run, result: StopResult): StopResult {
-    if (result.outcome === "stopped") this.#remember(threadId, { run, result });
+    if (result.outcome === "stopped") this.#remember(threadId, run, result);
     return result;
   }
 
   /** Without the run's input and the thread's values, which may be large. */
-  #remember(threadId: string, { run: { run_id, created_at }, result }: Remembered): void {
+  #remember(threadId: string, { run_id, created_at }: Run, result: StopResult): void {
+    const run = { run_id, created_at };
+    const unread = [...(this.#last.get(threadId)?.unread ?? []), run];
     this.#last.delete(threadId);
-    this.#last.set(threadId, { run: { run_id, created_at }, result: { ...result, values: undefined } });
+    this.#last.set(threadId, { run, result: { ...result, values: undefined }, unread });
     const [oldest] = this.#last.keys();
     if (this.#last.size > mostRemembered && oldest) this.#last.delete(oldest);
   }
