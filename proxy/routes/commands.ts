@@ -22,6 +22,7 @@ export function commands(services: Services, passOn: PassOn): Middleware {
     const given = asObject(text);
     if (given?.method !== "run.start" || !isObject(given.params)) {
       await services.threads.quiet(threadId);
+      if (given?.method === "state.get") services.stops.wasRead(threadId);
       return void (await passOn(ctx, { body: text }));
     }
     const { params } = given;
@@ -30,8 +31,8 @@ export function commands(services: Services, passOn: PassOn): Middleware {
       if (ctx.res.destroyed) return;
       // The server's own default for these is to wait for its turn.
       const strategy = params.multitaskStrategy ?? params.multitask_strategy ?? "enqueue";
-      await beforeRun(services, ctx.headers, threadId, { ...params, multitask_strategy: strategy });
-      const { body, key } = keyed(params);
+      const wanted = await beforeRun(services, ctx.headers, threadId, { ...params, multitask_strategy: strategy });
+      const { body, key } = keyed({ ...wanted, multitask_strategy: params.multitask_strategy });
       const answer = await upstreamFetch(services.upstream.url + ctx.url, {
         method: "POST",
         headers: { ...callerHeaders(ctx.headers, services.upstream), "content-type": "application/json" },

@@ -6,10 +6,17 @@ import type { Services } from "../services.ts";
  * so that a client that looks right after its Stop sees what was kept.
  * Streams of a thread's events are not held.
  */
-export function holdDuringStops({ threads }: Services): Middleware {
+export function holdDuringStops({ threads, stops }: Services): Middleware {
   return async function hold(ctx, next) {
     const [, threadId, rest = ""] = /^\/threads\/([0-9a-f-]{36})(\/.*)?$/i.exec(ctx.path) ?? [];
     if (threadId && !rest.endsWith("/stream") && !rest.startsWith("/stream")) await threads.quiet(threadId);
+    if (threadId && showsThread(ctx.method, rest)) stops.wasRead(threadId);
     await next();
   };
+}
+
+/** Whether the caller gets to see which checkpoints the thread has by now. */
+function showsThread(method: string, rest: string): boolean {
+  if (method === "GET") return rest === "" || /^\/(state|history)(\/|$)/.test(rest);
+  return method === "POST" && ["/history", "/state/checkpoint"].includes(rest);
 }

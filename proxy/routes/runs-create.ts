@@ -19,8 +19,8 @@ export function runsCreate(services: Services, passOn: PassOn): Middleware {
     const created = await services.threads.creating(threadId);
     try {
       if (ctx.res.destroyed) return;
-      const asked = withStrategy(asObject(text), services.settings.multitaskDefault);
-      if (asked) await beforeRun(services, ctx.headers, threadId, asked);
+      const wanted = withStrategy(asObject(text), services.settings.multitaskDefault);
+      const asked = wanted && (await beforeRun(services, ctx.headers, threadId, wanted));
       const toolMode = toolModeOf(await services.server.kind(), services.settings);
       const { body, key } = asked ? stoppable(asked, toolMode) : {};
       if (body && asked && asked.on_disconnect === undefined) delete body.on_disconnect;

@@ -15,8 +15,8 @@ export function runsStream(services: Services): Middleware {
     const text = await readText(ctx.req, services.settings.bodyLimit);
     const created = await services.threads.creating(threadId);
     try {
-      const asked = withStrategy(asObject(text), services.settings.multitaskDefault);
-      if (asked) await beforeRun(services, ctx.headers, threadId, asked);
+      const wanted = withStrategy(asObject(text), services.settings.multitaskDefault);
+      const asked = wanted && (await beforeRun(services, ctx.headers, threadId, wanted));
       const toolMode = toolModeOf(await services.server.kind(), services.settings);
       const { body, added, key } = asked ? stoppable(asked, toolMode) : { added: [] };
       await streamToClient(services, ctx, {

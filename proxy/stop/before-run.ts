@@ -1,17 +1,20 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Client, Run } from "@langchain/langgraph-sdk";
-import type { Action, Reason } from "../core/cut.ts";
-import { isWhole } from "../core/whole.ts";
+import { conversationKey, messagesIn } from "../core/message.ts";
+import { namedCheckpoint, onHead } from "../core/named-checkpoint.ts";
+import { hasToolMessage, withoutSecondAnswers } from "../core/second-answers.ts";
 import { firstLookFetch, insistentFetch } from "../insist.ts";
 import type { Services } from "../services.ts";
 import type { RunBody } from "../sse/modes.ts";
-import { clientFor, statusOf } from "../upstream.ts";
-import { cancelQueued } from "./cancel-queued.ts";
-import { isAbandoned } from "./is-abandoned.ts";
-import type { Readers } from "./readers.ts";
-import { readState } from "./reconcile.ts";
-import { resultOfRefused } from "./rollback-refused.ts";
+import { clientFor } from "../upstream.ts";
+import { cutTurns, fromHead, isStale } from "./catch-up.ts";
+import { isDoubleTexting, stopForNewRun } from "./double-texting.ts";
+import { heal } from "./heal.ts";
+import { listRuns } from "./list-runs.ts";
+import { leaveRefusal } from "./refusals.ts";
 import { isTerminal } from "./settle.ts";
+
+type Needed = Pick<Services, "stops" | "readers" | "snapshots" | "server" | "settings" | "log" | "upstream">;
 
 /** What is asked of the new run, as far as it concerns the one before it. */
 export interface NewRun extends RunBody {
@@ -27,8 +30,6 @@ export function withStrategy(wanted: NewRun | undefined, strategy: string | unde
   return wanted && strategy && wanted.multitask_strategy == null ? { ...wanted, multitask_strategy: strategy } : wanted;
 }
 
-const cutStatuses: string[] = ["interrupted", "error", "timeout"] satisfies Reason[];
-
 /**
  * Looks after the thread before a new run starts on it, so that no text is
  * lost and the new run finds a history that a model accepts:
@@ -38,115 +39,40 @@ const cutStatuses: string[] = ["interrupted", "error", "timeout"] satisfies Reas
  * - a run that was cut behind the proxy's back, or failed: healed, unless the
  *   new run resumes or forks on purpose.
  *
+ * Resolves to the new run as it is to be created: from the head, if it names a
+ * checkpoint that a stop has left behind; and without answers to tool calls
+ * that are answered already.
+ *
  * Double texting fails if it can't be done. A thread that can't be looked
  * after otherwise is no worse than it was: the new run has its turn.
  *
  * All of it in the name of the `caller`, whose headers these are.
  */
-export async function beforeRun(
-  services: Pick<Services, "stops" | "readers" | "snapshots" | "server" | "settings" | "log" | "upstream">,
-  caller: IncomingHttpHeaders,
-  threadId: string,
-  wanted: NewRun,
-): Promise<void> {
-  if (startsAnew(wanted))
-    await finishRollback(clientFor(caller, services.upstream, insistentFetch()), services, threadId);
-  const runs = await listRuns(clientFor(caller, services.upstream, firstLookFetch()), threadId).catch(
-    (error: unknown) => {
-      if (isDoubleTexting(wanted)) throw error;
-      services.log.warn({ err: error, thread_id: threadId }, "could not look after the thread before a new run");
-      return [];
-    },
-  );
-  const active = runs.filter((run) => !isTerminal(run));
+export async function beforeRun(services: Needed, caller: IncomingHttpHeaders, threadId: string, wanted: NewRun) {
   const client = clientFor(caller, services.upstream, insistentFetch());
-  const action =
-    actionFor(wanted, active, services.readers) ??
-    (await actionForAbandoned(client, services, threadId, wanted, active));
-  if (action) return await stopAll(client, services, threadId, active, action);
+  if (isMessage(wanted)) await finishRollback(client, services, threadId);
+  const runs = await firstLook(services, caller, threadId, wanted);
+  const active = runs.filter((run) => !isTerminal(run));
+  const stopped = await stopForNewRun(client, services, threadId, wanted, active);
+  if (!stopped && active.length > 0) return await asCreated(client, threadId, wanted, services);
+  const stale = isMessage(wanted) && (await fallsBehind(client, services, threadId, wanted, runs));
   const latest = runs.at(-1);
-  if (!services.settings.heal || active.length > 0 || !latest || !startsAnew(wanted)) return;
-  if (cutStatuses.includes(latest.status) && services.stops.lastOn(threadId)?.run.run_id !== latest.run_id) {
-    await healAfter(client, services, threadId, latest);
-  }
-  // Whoever looked after it may have died.
-  if (latest.status === "success") await services.snapshots.drop(client, latest, Date.parse(latest.updated_at));
+  const isNew = isMessage(wanted) && (stale || namedCheckpoint(wanted) === undefined);
+  if (!stopped && isNew && latest && services.settings.heal) await heal(client, services, threadId, latest);
+  return await asCreated(client, threadId, stale ? await fromHead(client, threadId, wanted) : wanted, services);
 }
 
-function actionFor(wanted: NewRun, active: Run[], readers: Readers): Action | undefined {
-  if (active.length === 0) return undefined;
-  if (isDoubleTexting(wanted)) return wanted.multitask_strategy;
-  return wanted.multitask_strategy == null && active.every(({ run_id }) => readers.haveLeft(run_id))
-    ? "interrupt"
-    : undefined;
-}
-
-/** What would be refused because of a run that nobody carries out any more is not. */
-async function actionForAbandoned(
-  client: Client,
-  services: Pick<Services, "server">,
-  threadId: string,
-  { multitask_strategy: strategy }: NewRun,
-  [first]: Run[],
-): Promise<Action | undefined> {
-  if (!first || strategy != null || (await services.server.kind()) !== "js") return undefined;
-  const run = await client.runs.get(threadId, first.run_id);
-  return (await isAbandoned(client, services, threadId, run)) ? "interrupt" : undefined;
-}
-
-function isDoubleTexting(wanted: NewRun): wanted is NewRun & { multitask_strategy: Action } {
-  return wanted.multitask_strategy === "interrupt" || wanted.multitask_strategy === "rollback";
-}
-
-async function stopAll(
-  client: Client,
-  { stops, readers }: Pick<Services, "stops" | "readers">,
-  threadId: string,
-  active: Run[],
-  action: Action,
-): Promise<void> {
+async function firstLook(services: Needed, caller: IncomingHttpHeaders, threadId: string, wanted: NewRun) {
   try {
-    await cancelQueued(client, threadId, active);
-    for (const { run_id } of active) {
-      const run = await client.runs.get(threadId, run_id);
-      await stops.stop(client, threadId, run, stops.asked(run_id, action)).catch(passRefusedRollback);
-      readers.forget(run_id);
-    }
+    return await listRuns(clientFor(caller, services.upstream, firstLookFetch()), threadId);
   } catch (error) {
-    leaveRefusal(error);
-  }
-}
-
-/** What the server refuses the caller here, it is left to refuse when the run is created. */
-function leaveRefusal(error: unknown): void {
-  const status = statusOf(error);
-  if (status === undefined || status >= 500) throw error;
-}
-
-/** A run that could not be rolled back is stopped and kept all the same: the new one may have its turn. */
-function passRefusedRollback(error: unknown): void {
-  if (!resultOfRefused(error)) throw error;
-}
-
-const fields = ["run_id", "status", "created_at", "updated_at"] as const;
-
-/** The thread's runs, oldest first; servers list them in different orders. None, where the caller may not see them. */
-async function listRuns(client: Client, threadId: string): Promise<Run[]> {
-  try {
-    const runs = await client.runs.list(threadId, { limit: 1000, select: [...fields] });
-    return runs.sort((a, b) => Date.parse(a.created_at) - Date.parse(b.created_at) || a.run_id.localeCompare(b.run_id));
-  } catch (error) {
-    leaveRefusal(error);
+    if (isDoubleTexting(wanted)) throw error;
+    services.log.warn({ err: error, thread_id: threadId }, "could not look after the thread before a new run");
     return [];
   }
 }
 
-/** New input, on the thread as it stands: not a resumption, not a fork. */
-function startsAnew({ input, command, checkpoint, checkpoint_id }: NewRun): boolean {
-  return input != null && command == null && checkpoint == null && checkpoint_id == null;
-}
-
-async function finishRollback(client: Client, { stops, log }: Pick<Services, "stops" | "log">, threadId: string) {
+async function finishRollback(client: Client, { stops, log }: Needed, threadId: string): Promise<void> {
   try {
     await stops.finish(client, threadId);
   } catch (error) {
@@ -154,19 +80,35 @@ async function finishRollback(client: Client, { stops, log }: Pick<Services, "st
   }
 }
 
-async function healAfter(
-  client: Client,
-  { stops, snapshots, log }: Pick<Services, "stops" | "snapshots" | "log">,
-  threadId: string,
-  latest: Run,
-): Promise<void> {
+/** As the server is to be asked for it, the thread being ready. */
+async function asCreated(client: Client, threadId: string, wanted: NewRun, services: Needed): Promise<NewRun> {
+  const run = await withoutSurplus(client, threadId, wanted, services);
+  return (await services.server.kind()) === "js" ? onHead(run) : run;
+}
+
+/** New input: not a resumption, nor another try. */
+const isMessage = ({ input, command }: NewRun): boolean => input != null && command == null;
+
+/** What the caller may not read can't be looked at. */
+async function fallsBehind(client: Client, { stops }: Needed, threadId: string, wanted: NewRun, runs: Run[]) {
   try {
-    if (isWhole(await readState(client, threadId), latest, stops.preferredKey)) {
-      return await snapshots.drop(client, latest, Date.parse(latest.updated_at));
-    }
-    const run = await client.runs.get(threadId, latest.run_id);
-    await stops.stop(client, threadId, run, { ...stops.asked(run.run_id), reason: latest.status as Reason });
+    return await isStale(client, threadId, wanted, cutTurns(stops.lastOn(threadId), runs));
   } catch (error) {
-    log.warn({ err: error, thread_id: threadId, run_id: latest.run_id }, "healing failed");
+    leaveRefusal(error);
+    return false;
+  }
+}
+
+/** Clients invent answers to calls that are open in their view. The thread is only read if the input has answers. */
+async function withoutSurplus(client: Client, threadId: string, wanted: NewRun, { stops }: Needed): Promise<NewRun> {
+  if (!hasToolMessage(wanted.input)) return wanted;
+  try {
+    const { values } = await client.threads.getState(threadId, namedCheckpoint(wanted));
+    const key = conversationKey(values, wanted.input, stops.preferredKey);
+    const input = withoutSecondAnswers(wanted.input, messagesIn(values, key), key);
+    return input === wanted.input ? wanted : { ...wanted, input };
+  } catch (error) {
+    leaveRefusal(error);
+    return wanted;
   }
 }

@@ -10,6 +10,8 @@ import { type StopResult, stopRun } from "./stop-run.ts";
 export interface Remembered {
   run: Pick<Run, "run_id" | "created_at">;
   result: StopResult;
+  /** This run and those stopped before it, oldest first, since somebody has read the thread through this replica. */
+  unread: Pick<Run, "run_id" | "created_at">[];
 }
 
 /** Of so many threads the last stop is remembered, for those who ask again. */
@@ -99,11 +101,19 @@ export class Stops {
     }
   }
 
+  /** Somebody has read the thread: whoever names an older checkpoint now knows what was stopped. */
+  wasRead(threadId: string): void {
+    const last = this.#last.get(threadId);
+    if (last) last.unread = [];
+  }
+
   #noted(threadId: string, run: Run, result: StopResult): StopResult {
+    if (result.outcome !== "stopped") return result;
     const { run_id, created_at } = run;
+    const unread = [...(this.#last.get(threadId)?.unread ?? []), { run_id, created_at }];
     // Without the run's input and the thread's values, which may be large.
-    const remembered = { run: { run_id, created_at }, result: { ...result, values: undefined } };
-    if (result.outcome === "stopped") this.#remember(this.#last, threadId, remembered);
+    const remembered = { run: { run_id, created_at }, result: { ...result, values: undefined }, unread };
+    this.#remember(this.#last, threadId, remembered);
     return result;
   }
 
