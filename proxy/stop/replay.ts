@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client, Run } from "@langchain/langgraph-sdk";
+import { Seam } from "../core/seam.ts";
 import { foldOn, type IdentifiedPart, type Snapshot } from "../core/snapshot.ts";
 import type { Transcript } from "../core/transcript.ts";
 import { TranscriptFold } from "../core/transcript-fold.ts";
@@ -9,7 +10,7 @@ import type { Snapshots } from "./snapshots.ts";
 
 /** So long a replay may go without a part before it is taken for broken, in milliseconds. */
 const longestSilence = 10_000;
-/** How often a replay that broke off, or is empty though the run ran, is read again, and after which pause in milliseconds. */
+/** How often a replay that broke off, repeats itself, or is empty though the run ran, is read again, and after which pause in milliseconds. */
 const tries = 3;
 const pause = 250;
 /** After this time none is begun again, in milliseconds: a server that says nothing has had two tries then. */
@@ -29,6 +30,7 @@ type ReplayClient = { runs: Pick<Client["runs"], "joinStream">; store: Client["s
  * Only a resumable run has one: joining any other would take its events from
  * whoever reads it. It ends at `end`, since not every server closes it. One
  * that breaks off is read again from its start; half a transcript is none.
+ * So is one that seems to repeat itself, unless it comes the same again.
  *
  * Throws `ProxyError` 502: what kept it from opening, or `upstream_failed` if it breaks off each time.
  */
@@ -43,12 +45,14 @@ export async function replay(
   const snapshot = await snapshots.find(client, run, snapshotKey(run));
   const joins = !snapshot || snapshots.joins(snapshot);
   const deadline = Date.now() + patience;
+  let earlier: number | undefined;
   for (let attempt = 1; ; attempt++) {
     const isLast = () => attempt === tries || Date.now() > deadline;
     try {
-      const fold = await readOnce(client, threadId, runId, ran, foldOn(snapshot, joins));
-      if (fold) return fold.transcript();
-      if (!ran || isLast()) return ofNothing(snapshot, run);
+      const { fold, count, repeats } = await readOnce(client, threadId, runId, ran, foldOn(snapshot, joins));
+      if (fold && (!repeats || count === earlier || isLast())) return fold.transcript();
+      if (fold) earlier = count;
+      else if (!ran || isLast()) return ofNothing(snapshot, run);
     } catch (error) {
       // It did not even open, and whoever called has insisted.
       if (asProxyError(error).code !== "internal") throw error;
@@ -87,9 +91,11 @@ async function readOnce(
   runId: string,
   ran: boolean,
   add: (part: IdentifiedPart) => TranscriptFold,
-): Promise<TranscriptFold | undefined> {
+): Promise<{ fold?: TranscriptFold; count: number; repeats: boolean }> {
   const silence = new AbortController();
   const timer = setTimeout(() => silence.abort(), longestSilence);
+  const seam = new Seam();
+  let count = 0;
   let fold: TranscriptFold | undefined;
   try {
     const stream = runs.joinStream(threadId, runId, { lastEventId: "-1", signal: silence.signal });
@@ -97,6 +103,8 @@ async function readOnce(
       if ((part.event as string) === "end") break;
       timer.refresh();
       fold = add(part as IdentifiedPart);
+      seam.add(part as IdentifiedPart);
+      count += 1;
     }
   } catch (error) {
     if (!silence.signal.aborted) throw error;
@@ -105,5 +113,5 @@ async function readOnce(
   }
   // Some servers answer heartbeats for ever where they have nothing left; silence where there must be more is a failure.
   if (silence.signal.aborted && (fold || ran)) throw new Error(`no part for ${longestSilence / 1000} s`);
-  return fold;
+  return { fold, count, repeats: seam.found };
 }

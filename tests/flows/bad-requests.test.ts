@@ -51,21 +51,22 @@ describe("a stop that makes no sense", () => {
   it("an unknown run is the server's own 404, by stop and by cancel", async () => {
     const { threadId } = await threadWithTurn();
     const runId = randomUUID();
+    const direct = await (await fetch(`${langgraphUrl}/threads/${threadId}/runs/${runId}`)).text();
     for (const path of ["stop", `runs/${runId}/cancel`]) {
       const answer = await post(`/threads/${threadId}/${path}`, path === "stop" ? `{"run_id":"${runId}"}` : "");
       expect(answer.status).toBe(404);
-      expect(await answer.text()).toBe("Run not found");
+      expect(await answer.text()).toBe(direct);
     }
   });
 });
 
 describe("a run that makes no sense", () => {
   it.each([
-    ['{"assistant_id":5}', 400],
-    ["{nonsense", 400],
-    ['{"assistant_id":"no_such_graph","input":{}}', 404],
-    ['{"assistant_id":"agent","input":{},"on_disconnect":"explode"}', 400],
-  ])("%s gets the server's own answer", async (body, status) => {
+    '{"assistant_id":5}',
+    "{nonsense",
+    '{"assistant_id":"no_such_graph","input":{}}',
+    '{"assistant_id":"agent","input":{},"on_disconnect":"explode"}',
+  ])("%s gets the server's own answer", async (body) => {
     const { threadId, before } = await threadWithTurn();
     const answer = await post(`/threads/${threadId}/runs/stream`, body);
     const direct = await fetch(`${langgraphUrl}/threads/${threadId}/runs/stream`, {
@@ -73,8 +74,8 @@ describe("a run that makes no sense", () => {
       headers: { "content-type": "application/json" },
       body,
     });
-    expect(answer.status).toBe(status);
-    expect(direct.status).toBe(status);
+    expect(direct.status).toBeGreaterThanOrEqual(400);
+    expect(answer.status).toBe(direct.status);
     expect(await answer.text()).toBe(await direct.text());
     expect(answer.headers.get("content-type")).toBe(direct.headers.get("content-type"));
     expect(await flow.client.threads.getState(threadId)).toEqual(before);

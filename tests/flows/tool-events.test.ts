@@ -26,7 +26,7 @@ async function inTools(graph: string, prompt: string, ids: string[]): Promise<Li
   const [first = "", second = ""] = ids;
   const running = flow.model.probe(second);
   flow.model.probe(first, `result of ${first}`);
-  const live = send(client, threadId, prompt, { graph });
+  const live = send(client, threadId, prompt, { graph, streamSubgraphs: graph === "nested" });
   await running.started.opened;
   await hasEnded(threadId, await live.runId, first);
   return { ...live, hungUp: running.hungUp.opened };
