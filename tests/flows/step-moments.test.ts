@@ -113,7 +113,7 @@ describe.concurrent.each(shapes)("$graph, queued", (shape) => {
   const aloud = (speakers: string[]) => speakers.filter((speaker) => !shape.inward?.includes(speaker));
   const [first = [], ...others] = shape.steps;
 
-  it.each(actions)("alone: $action, keep $keep", async (how) => {
+  it.each(howsOf())("alone: $action, keep $keep", async (how) => {
     const prompt = `${shape.graph}, queued, ${how.action} ${how.keep}`;
     const { ahead, script, queued, runId } = await queue(prompt);
     const { body } = await stop(flow.proxy.url, ahead.threadId, { ...how, run_id: runId });
@@ -129,7 +129,7 @@ describe.concurrent.each(shapes)("$graph, queued", (shape) => {
     expect(script.calls).toHaveLength(0);
   });
 
-  it.each(actions)("with the one ahead: $action, keep $keep", async (how) => {
+  it.each(howsOf())("with the one ahead: $action, keep $keep", async (how) => {
     const prompt = `${shape.graph}, queued with another, ${how.action} ${how.keep}`;
     const { ahead, script, queued, runId } = await queue(prompt);
     const { body } = await stop(flow.proxy.url, ahead.threadId, how);

@@ -63,10 +63,14 @@ describe("tools", () => {
   it("that had not begun at the stop say so", async () => {
     const page = await pages.open(flow.proxy.url);
     await assistants(page).selectOption({ label: "Sequential tools" });
-    flow.model.script("wait, then reckon", calls(["wait", '{"seconds":600}'], ["calculate", '{"expression":"2+2"}']));
-    await say(page, "wait, then reckon");
+    flow.model.script(
+      "one after the other",
+      calls(["probe", '{"name":"web_first"}'], ["probe", '{"name":"web_second"}']),
+    );
+    await say(page, "one after the other");
     await soon(() => states(page)).toEqual(["Running", "Running"]);
-    await toolsTold(flow, page, "on_tool_start wait");
+    await flow.model.probe("web_first").started.opened;
+    await toolsTold(flow, page, "on_tool_start probe");
     await page.keyboard.press("Escape");
     await soon(() => states(page)).toEqual(["Cut off", "Never started"]);
     await settled(page);
