@@ -1,4 +1,4 @@
-import { Client, type StreamMode } from "@langchain/langgraph-sdk";
+import { type Checkpoint, Client, type StreamMode } from "@langchain/langgraph-sdk";
 import { afterAll, beforeAll, expect, inject } from "vitest";
 import { type Message, messagesIn, textOf } from "../../proxy/core/message.ts";
 import type { Listening } from "../../proxy/listen.ts";
@@ -63,6 +63,9 @@ export interface Asked {
   /** What a run that is paused goes on with, instead of an input. */
   resume?: string;
   configurable?: Record<string, unknown>;
+  /** Where the client takes itself to be. */
+  checkpoint?: Omit<Checkpoint, "thread_id"> | null;
+  streamResumable?: boolean;
 }
 
 /** Sends a message and goes on reading in the background. */
@@ -90,6 +93,8 @@ export function send(client: Client, threadId: string, text: string, asked: Aske
       multitaskStrategy: asked.multitaskStrategy,
       streamSubgraphs: asked.streamSubgraphs,
       onDisconnect: asked.onDisconnect,
+      checkpoint: asked.checkpoint ?? undefined,
+      streamResumable: asked.streamResumable,
       config: asked.configurable && { configurable: asked.configurable },
       signal: leave.signal,
       onRunCreated: ({ run_id }) => runId.open(run_id),
