@@ -10,6 +10,8 @@ export interface PipeOptions {
   response: ServerResponse;
   /** Which frames the client gets. */
   keep: (frame: Frame) => boolean;
+  /** Awaited before `keep` is asked of these frames, for what it has to know. */
+  before?: (frames: Frame[]) => Promise<void>;
   /** What to send instead of the SDK's body, which knows fewer fields than the server. */
   body?: string;
   /** The caller's own query for the first request; the SDK's is another. */
@@ -75,6 +77,7 @@ async function* forward(body: ReadableStream<Uint8Array>, options: PipeOptions, 
   for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
     const frames = splitter.push(chunk);
     if (frames[0]?.bytes.at(-2) === 0x0d) wire.newline = "\r\n";
+    await options.before?.(frames);
     await write(
       options,
       frames.filter(options.keep).map(({ bytes }) => bytes),

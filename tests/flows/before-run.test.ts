@@ -1,9 +1,11 @@
-import { describe, expect, inject, it } from "vitest";
+import { describe, expect, inject, it, vi } from "vitest";
 import { conversation, outline, sdk, send, stop, useFlow } from "../helpers/flow.ts";
 import { startProxy } from "../helpers/proxy.ts";
 
 const flow = useFlow();
 
+/** In milliseconds. */
+const patience = 20_000;
 const story = ["Once ", "upon ", "a ", "time ", "there ", "was "];
 const kept = "ai: Once upon a";
 
@@ -14,13 +16,13 @@ async function inMidText(prompt: string, onDisconnect?: "cancel" | "continue") {
   const live = send(flow.client, threadId, prompt, { onDisconnect });
   const call = await script.call(0);
   await call.held.opened;
-  await expect.poll(() => [...live.shown().values()].join("")).toBe("Once upon a ");
+  await vi.waitFor(() => expect([...live.shown().values()].join("")).toBe("Once upon a "), patience);
   return { threadId, live, call, runId: await live.runId };
 }
 
 const answered = (prompt: string) => flow.model.script(prompt, { text: ["Gladly."] });
 
-describe("double texting (case 26)", () => {
+describe.concurrent("double texting (case 26)", () => {
   it.each(["interrupt", "rollback"] as const)("%s: what was shown stays, then the new message", async (strategy) => {
     const { threadId, live } = await inMidText(`first, ${strategy}`);
     answered(`second, ${strategy}`);
@@ -61,7 +63,7 @@ describe("double texting (case 26)", () => {
   });
 });
 
-describe("a run that its reader has hung up on", () => {
+describe.concurrent("a run that its reader has hung up on", () => {
   it("is stopped and kept before a new message that says no strategy", async () => {
     const { threadId, live, call } = await inMidText("left behind", "continue");
     live.hangUp();
@@ -85,7 +87,7 @@ describe("a run that its reader has hung up on", () => {
     const rejoined = (async () => {
       for await (const part of flow.client.runs.joinStream(threadId, runId, { lastEventId: "-1" })) parts.push(part);
     })();
-    await expect.poll(() => JSON.stringify(parts)).toContain("upon ");
+    await vi.waitFor(() => expect(JSON.stringify(parts)).toContain("upon "), patience);
     expect(JSON.stringify(parts)).not.toContain("on_tool");
     expect((await stop(flow.proxy.url, threadId)).body.outcome).toBe("stopped");
     await rejoined;
@@ -94,7 +96,7 @@ describe("a run that its reader has hung up on", () => {
   });
 });
 
-describe("a thread that was cut past the proxy", () => {
+describe.concurrent("a thread that was cut past the proxy", () => {
   it("is mended before the next message, with its text and its tools", async () => {
     const { threadId, live, runId } = await inMidText("cut directly");
     await flow.direct.runs.cancel(threadId, runId, true);
@@ -117,7 +119,7 @@ describe("a thread that was cut past the proxy", () => {
     flow.model.probe("heal_done", "a result");
     const live = send(flow.client, threadId, "cut in tools", { graph: "react" });
     await flow.model.probe("heal_hanging").started.opened;
-    await expect.poll(() => flow.model.probe("heal_done").answeredAt).toBeDefined();
+    await vi.waitFor(() => expect(flow.model.probe("heal_done").answeredAt).toBeDefined(), patience);
     await flow.direct.runs.cancel(threadId, await live.runId, true);
     await live.ended;
     answered("one");

@@ -1,0 +1,100 @@
+import type { Client } from "@langchain/langgraph-sdk";
+import type { Middleware } from "koa";
+import { timeOf } from "../core/event-id.ts";
+import type { Services } from "../services.ts";
+import type { Frame } from "../sse/frames.ts";
+import { addedModes, isAddition } from "../sse/modes.ts";
+import { pipingFetch } from "../sse/pipe.ts";
+import { asCaller, clientFor, statusOf } from "../upstream.ts";
+import { requireId } from "./ids.ts";
+
+/**
+ * `GET /threads/:thread_id/stream`: all that the thread's runs stream, without
+ * what the proxy added to them. A run's frames stand between its `metadata`
+ * and the one that says `run_done`; what was added to it the run itself says,
+ * so any replica knows. Of a run that a rollback has deleted nobody knows any
+ * more: a replay shows it as it was.
+ */
+export function threadStream(services: Services): Middleware {
+  return async function joinThread(ctx) {
+    const threadId = requireId("thread_id", ctx.params.thread_id);
+    const gone = new AbortController();
+    const onClose = () => gone.abort();
+    ctx.res.once("close", onClose);
+    const client = clientFor(ctx.headers, services.upstream);
+    const lastEventId = ctx.get("last-event-id") || undefined;
+    const additions = new Additions(client, threadId);
+    const { fetch, wire } = pipingFetch({
+      response: ctx.res,
+      query: ctx.querystring,
+      signal: gone.signal,
+      before: (frames) => additions.learn(frames, lastEventId),
+      keep: (frame) => !additions.has(frame),
+      resumeAt: () => `/threads/${threadId}/stream`,
+      onOpen: () => {
+        ctx.respond = false;
+      },
+    });
+    try {
+      const piped = clientFor(ctx.headers, services.upstream, fetch);
+      for await (const _part of piped.threads.joinStream(threadId, { lastEventId, signal: gone.signal })) {
+        // Its bytes have gone to the client already.
+      }
+      ctx.res.end();
+    } catch (error) {
+      if (gone.signal.aborted) return;
+      if (!wire.open) return await asCaller(Promise.reject(error));
+      services.log.warn({ err: error, thread_id: threadId }, "thread stream broke off");
+      ctx.res.destroy();
+    } finally {
+      ctx.res.off("close", onClose);
+    }
+  };
+}
+
+/** Which frames are there only because of modes that the proxy added to their run. */
+class Additions {
+  #client: Pick<Client, "runs">;
+  #threadId: string;
+  #ofRuns = new Map<string, string[]>();
+  /** Of the run whose frames are passing; undefined before the first is known. */
+  #added?: string[];
+
+  constructor(client: Pick<Client, "runs">, threadId: string) {
+    this.#client = client;
+    this.#threadId = threadId;
+  }
+
+  /** Asks after the runs that these frames begin, and at first after the one that was under way at the event of this id. */
+  async learn(frames: Frame[], lastEventId: string | undefined): Promise<void> {
+    const runIds = frames.flatMap((frame) => runIdOf(frame) ?? []);
+    for (const runId of runIds) if (!this.#ofRuns.has(runId)) this.#ofRuns.set(runId, await this.#addedTo(runId));
+    if (this.#added || !frames.some(({ comment }) => !comment)) return;
+    const at = timeOf(lastEventId ?? "") ?? Date.now();
+    const runs = await this.#client.runs.list(this.#threadId, { limit: 1000, select: ["run_id", "created_at"] });
+    const before = runs.filter(({ created_at }) => Date.parse(created_at) <= at);
+    const latest = before.sort((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at))[0];
+    this.#added = latest ? await this.#addedTo(latest.run_id) : [];
+  }
+
+  /** To be asked of each frame in turn. */
+  has(frame: Frame): boolean {
+    const runId = runIdOf(frame);
+    if (runId) this.#added = this.#ofRuns.get(runId);
+    return isAddition(frame.event, this.#added ?? []);
+  }
+
+  async #addedTo(runId: string): Promise<string[]> {
+    try {
+      return addedModes(await this.#client.runs.get(this.#threadId, runId));
+    } catch (error) {
+      if (statusOf(error) === 404) return [];
+      throw error;
+    }
+  }
+}
+
+/** The run that a `metadata` frame is about. */
+function runIdOf({ event, bytes }: Frame): string | undefined {
+  return event === "metadata" ? /"run_id": ?"([^"]+)"/.exec(bytes.toString("utf8"))?.[1] : undefined;
+}
