@@ -1,5 +1,8 @@
 import { defineConfig } from "vitest/config";
 
+/** Flows that wait for a server to fail for good, or replace replicas under load: `npm run test:cells` has them, too. */
+const slow = ["tests/flows/faults-for-good.test.ts", "tests/flows/rolling-restart.test.ts"];
+
 export default defineConfig({
   test: {
     projects: [
@@ -9,6 +12,7 @@ export default defineConfig({
           name: "flows",
           sequence: { groupOrder: 1 },
           include: ["tests/flows/**/*.test.ts"],
+          exclude: process.env.ALL_CELLS ? [] : slow,
           globalSetup: ["tests/helpers/flows-setup.ts"],
           fileParallelism: false,
           maxConcurrency: 16,
