@@ -6,6 +6,7 @@ export type ErrorCode =
   | "body_too_large"
   | "not_found"
   | "rollback_refused"
+  | "rollback_failed"
   | "still_running"
   | "not_stored"
   | "upstream_unreachable"

@@ -35,7 +35,7 @@ function insisting(patience: number): typeof fetch {
   return async (input, init) => {
     const began = Date.now();
     const isCancel = String(input).includes("/cancel");
-    const mayRepeat = init?.method !== "POST" || isCancel;
+    const mayRepeat = init?.method !== "POST" || isCancel || String(input).endsWith("/history");
     for (let pause = 50; ; pause = Math.min(pause * 2, 1000)) {
       try {
         // A cancel comes first; some servers answer it only when the run has ended.

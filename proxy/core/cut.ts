@@ -15,6 +15,7 @@ export interface State {
   tasks: Task[];
   created_at?: string | null;
   metadata?: Record<string, unknown> | null;
+  parent_checkpoint?: { checkpoint_id?: string | null } | null;
 }
 
 export interface Task {
@@ -68,6 +69,9 @@ export interface CutRun {
   status?: string;
   kwargs?: { input?: unknown; command?: unknown; stream_mode?: unknown } | null;
 }
+
+/** What the run was given. */
+export const inputOf = (run: object): unknown => (run as Pick<CutRun, "kwargs">).kwargs?.input;
 
 /** Names a call within a conversation; its own id may come again in another reply. */
 export const callKey = (reply: Message, callId: string): string => `${reply.id ?? ""} ${callId}`;

@@ -11,9 +11,11 @@ import type { Transcript } from "./transcript.ts";
 export interface Write {
   values: Record<string, unknown> | null;
   asNode?: string;
+  /** The checkpoint to write upon, instead of the head. */
+  checkpointId?: string;
 }
 
-const letGo: Write = { values: null, asNode: "__end__" };
+export const letGo: Write = { values: null, asNode: "__end__" };
 
 /**
  * The next write that brings the thread to where the stop should leave it, or

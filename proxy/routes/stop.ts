@@ -72,7 +72,6 @@ async function carryOut(
   wish: Wish,
   arrivedAt: number,
 ): Promise<StopAnswer> {
-  await services.stops.finish(client, threadId);
   const last = services.stops.lastOn(threadId);
   if (wish.run_id && last?.run.run_id === wish.run_id) return combine(threadId, [last.run], [last.result]);
   let runs = wish.run_id ? [await client.runs.get(threadId, wish.run_id)] : await activeRuns(client, threadId);
@@ -100,7 +99,7 @@ async function carryOut(
     }
   }
   const answer = combine(threadId, runs, results);
-  if (refused) throw new RollbackRefused(refused.result, answer, refused.message, { cause: refused });
+  if (refused) throw refused.saying(answer);
   return answer;
 }
 

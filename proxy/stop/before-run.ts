@@ -50,7 +50,6 @@ export function withStrategy(wanted: NewRun | undefined, strategy: string | unde
  */
 export async function beforeRun(services: Needed, caller: IncomingHttpHeaders, threadId: string, wanted: NewRun) {
   const client = clientFor(caller, services.upstream, insistentFetch());
-  if (isMessage(wanted)) await finishRollback(client, services, threadId);
   const runs = await firstLook(services, caller, threadId, wanted);
   const active = runs.filter((run) => !isTerminal(run));
   const stopped = await stopForNewRun(client, services, threadId, wanted, active);
@@ -69,14 +68,6 @@ async function firstLook(services: Needed, caller: IncomingHttpHeaders, threadId
     if (isDoubleTexting(wanted)) throw error;
     services.log.warn({ err: error, thread_id: threadId }, "could not look after the thread before a new run");
     return [];
-  }
-}
-
-async function finishRollback(client: Client, { stops, log }: Needed, threadId: string): Promise<void> {
-  try {
-    await stops.finish(client, threadId);
-  } catch (error) {
-    log.warn({ err: error, thread_id: threadId }, "what a rollback kept is still not stored");
   }
 }
 

@@ -46,6 +46,7 @@ export async function reconcile(
       await client.threads.updateState(threadId, {
         values: write.values as Record<string, unknown>,
         asNode: write.asNode,
+        checkpointId: write.checkpointId,
       });
       writes += 1;
       deadline = undefined;
@@ -72,7 +73,16 @@ export async function readState(
   { threads }: { threads: Pick<Client["threads"], "getState"> },
   threadId: string,
 ): Promise<State> {
-  const state = await threads.getState(threadId, undefined, { subgraphs: true });
+  return await stateAt({ threads }, threadId);
+}
+
+/** The same at one of its checkpoints. */
+export async function stateAt(
+  { threads }: { threads: Pick<Client["threads"], "getState"> },
+  threadId: string,
+  checkpointId?: string,
+): Promise<State> {
+  const state = await threads.getState(threadId, checkpointId, { subgraphs: true });
   return { ...state, tasks: state.tasks ?? [], next: state.next ?? [] } as State;
 }
 

@@ -1,17 +1,26 @@
 import type { Client, Run } from "@langchain/langgraph-sdk";
-import type { Cut, State } from "../core/cut.ts";
-import { itemsIn, messagesIn } from "../core/message.ts";
-import { nextTurnWrite } from "../core/plan.ts";
+import { type Cut, inputOf, type State } from "../core/cut.ts";
+import { type Item, isMessage, itemsIn, type Message } from "../core/message.ts";
+import { letGo, nextTurnWrite, type Write } from "../core/plan.ts";
 import { reportOn } from "../core/report.ts";
 import { turnOf } from "../core/turn.ts";
 import { statusOf } from "../upstream.ts";
+import { type Base, baseOf, isOf } from "./base.ts";
 import { keepTurn, superseded } from "./keep-turn.ts";
-import { NotWrittenBack, type Undone } from "./not-written-back.ts";
 import { belongsToAnother, readState, reconcile } from "./reconcile.ts";
 import { RollbackRefused } from "./rollback-refused.ts";
+import { isTerminal } from "./settle.ts";
 import type { StopResult } from "./stop-run.ts";
 
-/** Deletes the run with its checkpoints, and writes back of its turn what is to be kept. */
+/**
+ * Takes the run's turn out of the thread, and writes back of it what is to be
+ * kept; the run is deleted with its checkpoints.
+ *
+ * The turn is written before the run is deleted, from where the run began, so
+ * that whoever dies in between loses nothing. That can't be where the server
+ * still holds the run for active; nor where the run had gone on from a pause,
+ * whose tools' results only show once it is gone.
+ */
 export async function rollBack(
   client: Client,
   threadId: string,
@@ -19,40 +28,77 @@ export async function rollBack(
   state: State,
   cut: Cut,
 ): Promise<StopResult> {
-  const refusal = await deleteRun(client, threadId, cut.runId);
+  const isFirst = cut.keep === "partial" && isTerminal(run) && !cut.resumed;
+  const turn = isFirst ? await lift(client, threadId, run, state, cut) : undefined;
+  if (turn && isLookedAfter(turn, cut)) return await keepTurn(client, threadId, { ...cut, action: "interrupt" });
+  const written = turn && (await writeBack(client, threadId, turn));
+  if (written?.outcome === "superseded") return written;
+  const refusal = await deleteRun(client, threadId, cut.runId).catch((cause: unknown) => {
+    if (!written) throw cause;
+    return { status: statusOf(cause), cause };
+  });
   if (refusal) {
-    const result = await keepTurn(client, threadId, { ...cut, action: "interrupt" });
-    throw RollbackRefused.of(result, cut.keep, refusal);
+    const result = written ?? (await keepTurn(client, threadId, { ...cut, action: "interrupt" }));
+    throw RollbackRefused.of(result, written ? "conversation" : cut.keep, refusal);
   }
-  const undone = { run, state, cut };
-  try {
-    return await writeBack(client, threadId, undone);
-  } catch (error) {
-    throw NotWrittenBack.of(undone, error) ?? error;
-  }
+  if (!turn || !written) return await writeBack(client, threadId, await lift(client, threadId, run, state, cut));
+  // It stood there before; this is for servers that delete more with a run than its own.
+  const again = await writeBack(client, threadId, turn).catch(() => written);
+  return again.outcome === "stopped" ? again : written;
 }
 
-/**
- * The turn of a run that was undone goes back in as plain conversation. Can be
- * asked for again, by whoever comes next, if it fails; the run itself is gone
- * and could tell nobody.
- */
-export async function writeBack(client: Client, threadId: string, { run, state, cut }: Undone): Promise<StopResult> {
-  const { input } = (run as { kwargs?: { input?: unknown } }).kwargs ?? {};
-  if (await belongsToAnother(client, threadId, run)) return { ...superseded(state, cut), input };
-  const before = await readState(client, threadId);
-  const earlier = messagesIn(before.values, cut.messagesKey);
-  const earlierItems = itemsIn(before.values, cut.messagesKey);
-  const turn = turnOf(state, earlier, input, cut);
-  const written = await reconcile(client, threadId, cut.runId, (head) => nextTurnWrite(head, cut, earlierItems, turn));
-  if (written.superseded) return { ...superseded(state, cut), input };
+/** A turn as it is taken out of the thread. */
+interface Turn {
+  run: Run;
+  /** The thread as the run left it. */
+  state: State;
+  cut: Cut;
+  /** Where the run began, if its checkpoints are still there. */
+  base?: Base;
+  /** What was there before. */
+  earlier: Item[];
+  messages: Message[];
+}
+
+async function lift(client: Client, threadId: string, run: Run, state: State, cut: Cut): Promise<Turn> {
+  const head = await readState(client, threadId);
+  const base = await baseOf(client, threadId, run, head);
+  const earlier = itemsIn((base?.state ?? head).values, cut.messagesKey);
+  const messages = turnOf(state, earlier.filter(isMessage), inputOf(run), cut);
+  return { run, state, cut, base, earlier, messages };
+}
+
+/** Another replica was asked to stop the run at the same time, and has kept it as by an interrupt. */
+function isLookedAfter({ base, earlier }: Turn, { transcript }: Cut): boolean {
+  if (base) return false;
+  const streamed = new Set(transcript.replies.map(({ message }) => message.id));
+  return earlier.some(({ id }) => streamed.has(id as string));
+}
+
+/** The turn goes back in as plain conversation; asked again, it writes what is not there. */
+async function writeBack(client: Client, threadId: string, turn: Turn): Promise<StopResult> {
+  const { run, state, cut } = turn;
+  if (await belongsToAnother(client, threadId, run)) return { ...superseded(state, cut), input: inputOf(run) };
+  const written = await reconcile(client, threadId, cut.runId, (head) => nextWriteOf(turn, head));
+  if (written.superseded) return { ...superseded(state, cut), input: inputOf(run) };
   const report = { ...reportOn(written.state, cut), tool_calls: reportOn(state, cut).tool_calls };
   return {
     outcome: "stopped",
     ...report,
-    ...(cut.keep === "nothing" ? { input } : {}),
+    ...(cut.keep === "nothing" ? { input: inputOf(run) } : {}),
     values: written.state.values,
   };
+}
+
+function nextWriteOf({ run, cut, base, earlier, messages }: Turn, head: State): Write | undefined {
+  if (base && isOf(head, run)) {
+    const write = nextTurnWrite(base.state, cut, earlier, messages);
+    return write && { ...write, checkpointId: base.checkpointId };
+  }
+  const write = nextTurnWrite(head, cut, earlier, messages);
+  // The Python server takes a thread for interrupted as long as its head was written upon the run's own checkpoint.
+  const isUponRun = base?.isOwn && head.parent_checkpoint?.checkpoint_id === base.checkpointId;
+  return write ?? (isUponRun ? letGo : undefined);
 }
 
 /**

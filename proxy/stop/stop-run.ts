@@ -1,5 +1,5 @@
 import type { Client, Run } from "@langchain/langgraph-sdk";
-import { gatherCut, type State, type Stop } from "../core/cut.ts";
+import { gatherCut, inputOf, type State, type Stop } from "../core/cut.ts";
 import { type Report, reportOn } from "../core/report.ts";
 import type { Transcript } from "../core/transcript.ts";
 import { isWhole } from "../core/whole.ts";
@@ -8,10 +8,10 @@ import type { Services } from "../services.ts";
 import { statusOf } from "../upstream.ts";
 import { isAbandoned } from "./is-abandoned.ts";
 import { keepTurn, superseded } from "./keep-turn.ts";
-import { NotWrittenBack } from "./not-written-back.ts";
 import { belongsToAnother, hasNewerRun, readState } from "./reconcile.ts";
 import { fromSnapshot, replay } from "./replay.ts";
 import { rollBack } from "./roll-back.ts";
+import { RollbackRefused } from "./rollback-refused.ts";
 import { isTerminal, settle } from "./settle.ts";
 import type { Snapshots } from "./snapshots.ts";
 
@@ -60,7 +60,7 @@ export async function stopRun(
  * caller stays its own answer, and that the run goes on stays what it is.
  */
 function asNotStored(runId: string, error: unknown, so = "is stopped"): unknown {
-  if (error instanceof NotWrittenBack) return error;
+  if (error instanceof RollbackRefused) return error;
   const status = statusOf(error) ?? (error instanceof ProxyError ? error.status : 502);
   if ((status < 500 && status !== 409) || status === 504) return error;
   const { message: reason } = asProxyError(error);
@@ -132,8 +132,6 @@ async function giveUp(
 /** Cut while it waited in the queue, and what it was asked stands nowhere yet. */
 const isUnheard = (before: Run["status"], { metadata }: State, { runId }: Stop): boolean =>
   before === "pending" && metadata?.run_id !== runId;
-
-const inputOf = (run: Run): unknown => (run as { kwargs?: { input?: unknown } }).kwargs?.input;
 
 /** Asks for the cancel and waits for the end side by side: some servers answer only when the run is over, or long after. */
 async function cancel(client: Client, services: Pick<Services, "server">, threadId: string, run: Run): Promise<Run> {

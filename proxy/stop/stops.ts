@@ -1,8 +1,6 @@
 import type { Client, Run } from "@langchain/langgraph-sdk";
 import type { Action, Keep, Stop } from "../core/cut.ts";
 import type { Services } from "../services.ts";
-import { NotWrittenBack, type Undone } from "./not-written-back.ts";
-import { writeBack } from "./roll-back.ts";
 import { resultOfRefused } from "./rollback-refused.ts";
 import { type StopResult, stopRun } from "./stop-run.ts";
 
@@ -22,7 +20,6 @@ export class Stops {
   #services: Pick<Services, "threads" | "snapshots" | "server" | "metrics">;
   #running = new Map<string, Promise<StopResult>>();
   #last = new Map<string, Remembered>();
-  #undone = new Map<string, Undone>();
   #watchers = new Map<string, Set<(stop: Promise<StopResult>) => void>>();
 
   /** The key that the conversation has in most graphs' state. */
@@ -50,24 +47,12 @@ export class Stops {
       .catch((error: unknown) => {
         const result = resultOfRefused(error);
         if (result) this.#noted(threadId, run, result);
-        if (error instanceof NotWrittenBack) this.#remember(this.#undone, threadId, error.undone);
         throw error;
       })
       .finally(() => this.#running.delete(stop.runId));
     this.#running.set(stop.runId, stopping);
     for (const onStop of this.#watchers.get(stop.runId) ?? []) onStop(stopping);
     return stopping;
-  }
-
-  /** Writes back, in the caller's name, what a rollback on the thread could not; once it is done, or too late, it is forgotten. */
-  async finish(client: Client, threadId: string): Promise<void> {
-    const undone = this.#undone.get(threadId);
-    if (!undone) return;
-    await this.#services.threads.stopping(threadId, async () => {
-      const result = await writeBack(client, threadId, undone);
-      this.#undone.delete(threadId);
-      this.#noted(threadId, undone.run, result);
-    });
   }
 
   /** Tells of a stop of the run, the one under way or one to come; returns what ends the telling. */
@@ -113,14 +98,10 @@ export class Stops {
     const unread = [...(this.#last.get(threadId)?.unread ?? []), { run_id, created_at }];
     // Without the run's input and the thread's values, which may be large.
     const remembered = { run: { run_id, created_at }, result: { ...result, values: undefined }, unread };
-    this.#remember(this.#last, threadId, remembered);
+    this.#last.delete(threadId);
+    this.#last.set(threadId, remembered);
+    const [oldest] = this.#last.keys();
+    if (this.#last.size > mostRemembered && oldest) this.#last.delete(oldest);
     return result;
-  }
-
-  #remember<T>(memory: Map<string, T>, threadId: string, what: T): void {
-    memory.delete(threadId);
-    memory.set(threadId, what);
-    const [oldest] = memory.keys();
-    if (memory.size > mostRemembered && oldest) memory.delete(oldest);
   }
 }

@@ -58,19 +58,30 @@ describe.concurrent("each time, until the stop gives up", () => {
     },
   );
 
-  it("500 to the write after a rollback: not stored, and said so; the next message stores it", {
+  it("500 to the write of a rollback: not stored, and said so; the next message stores it", {
     timeout: 60_000,
   }, async (context) => {
     const trouble = await inTrouble(context, flow);
     const rule = trouble.server.fault(write, answering(500), always);
-    const { status, body } = await stop(trouble.proxy.url, trouble.threadId, { action: "rollback" });
-    expect([status, body]).toMatchObject([502, { error: "not_stored" }]);
-    expect((body as { message?: string }).message).toMatch(/^Run \S+ is undone, but .* POST \S+\/state with 500\.$/);
+    await isNotStored(trouble, /POST \S+\/state with 500/, { action: "rollback" });
     rule.end();
     await goesOn(trouble);
   });
 
-  it("500 to the write after a rollback: asked again, it is stored", { timeout: 60_000 }, async (context) => {
+  it("500 to the deletion of a rollback: stored, and said what is left", { timeout: 60_000 }, async (context) => {
+    const trouble = await inTrouble(context, flow);
+    const rule = trouble.server.fault("DELETE /threads/:t/runs/:r", answering(500), always);
+    const { status, body } = await stop(trouble.proxy.url, trouble.threadId, { action: "rollback" });
+    expect([status, body]).toMatchObject([
+      502,
+      { error: "rollback_failed", outcome: "stopped", kept: [{ content: "Once upon a" }] },
+    ]);
+    expect((body as { message?: string }).message).toMatch(/plain conversation, but .* DELETE \S+ with 500\.$/);
+    rule.end();
+    await goesOn(trouble);
+  });
+
+  it("500 to the write of a rollback: asked again, it is stored", { timeout: 60_000 }, async (context) => {
     const trouble = await inTrouble(context, flow);
     const rule = trouble.server.fault(write, answering(500), always);
     await stop(trouble.proxy.url, trouble.threadId, { action: "rollback" });

@@ -187,7 +187,7 @@ describe.concurrent("whoever may read but not change", () => {
 
 describe.concurrent("whoever may change but not delete", () => {
   it.each([
-    { keep: "partial", left: [`ai: ${shown}`], message: /^The run was stopped and its text kept, but .* 403/ },
+    { keep: "partial", left: [`ai: ${shown}`], message: /^The run was stopped and its turn written back .* 403/ },
     { keep: "nothing", left: [], message: /^The run was stopped, but .* 403/ },
   ])("is told that a rollback that keeps $keep went half the way, and can go on", async ({ keep, left, message }) => {
     const prompt = `undo, keep ${keep}`;
