@@ -8,8 +8,9 @@ import { reconcile } from "./reconcile.ts";
 import type { StopResult } from "./stop-run.ts";
 
 /** What finished stays, what was cut is appended, and the thread is ready for the next message. */
-export async function keepTurn(client: Client, threadId: string, cut: Cut): Promise<StopResult> {
-  const { state, superseded: tooLate } = await reconcile(client, threadId, cut.runId, (head) => nextWrite(head, cut));
+export async function keepTurn(client: Client, threadId: string, cut: Cut, head?: State): Promise<StopResult> {
+  const plan = (now: State) => nextWrite(now, cut);
+  const { state, superseded: tooLate } = await reconcile(client, threadId, cut.runId, plan, head);
   if (tooLate) return superseded(state, cut);
   return { outcome: "stopped", ...reportOn(state, cut), values: state.values };
 }

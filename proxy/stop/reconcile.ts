@@ -29,17 +29,20 @@ const patience = 15_000;
  * 409 means that the thread is busy: with the run that winds down, or with a
  * newer run, which then owns the thread. What fails otherwise (5xx, no answer)
  * may have been carried out all the same, so the head says what is still to do.
- * Throws the last failure after 15 s of them.
+ * Throws the last failure after 15 s of them. `first` is the head, if it has just been read.
  */
 export async function reconcile(
   client: ReconcileClient,
   threadId: string,
   runId: string,
   plan: (state: State) => Write | undefined,
+  first?: State,
 ): Promise<Reconciled> {
   let deadline: number | undefined;
+  let known = first;
   for (let writes = 0; writes < mostWrites; ) {
-    const state = await readState(client, threadId);
+    const state = known ?? (await readState(client, threadId));
+    known = undefined;
     const write = plan(state);
     if (!write) return { state, superseded: false };
     try {

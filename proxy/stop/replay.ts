@@ -6,6 +6,7 @@ import type { Transcript } from "../core/transcript.ts";
 import { TranscriptFold } from "../core/transcript-fold.ts";
 import { asProxyError, causeOf, ProxyError } from "../errors.ts";
 import { snapshotKey } from "../sse/modes.ts";
+import { Turnstile } from "../turnstile.ts";
 import type { Snapshots } from "./snapshots.ts";
 
 /** So long a replay may go without a part before it is taken for broken, in milliseconds. */
@@ -15,6 +16,9 @@ const tries = 3;
 const pause = 250;
 /** After this time none is begun again, in milliseconds: a server that says nothing has had two tries then. */
 const patience = 15_000;
+
+/** A server takes as long to send a stream again as it took to send it first; who else asks it for something would wait behind many of them. */
+const turnstile = new Turnstile(2);
 
 export interface ReplayOptions {
   /** The run was running when it was stopped, so something must have been streamed. */
@@ -44,12 +48,16 @@ export async function replay(
   const { run_id: runId } = run;
   const snapshot = await snapshots.find(client, run, snapshotKey(run));
   const joins = !snapshot || snapshots.joins(snapshot);
-  const deadline = Date.now() + patience;
+  let deadline = Number.POSITIVE_INFINITY;
+  const read = () => {
+    deadline = Math.min(deadline, Date.now() + patience);
+    return readOnce(client, threadId, runId, ran, foldOn(snapshot, joins));
+  };
   let earlier: number | undefined;
   for (let attempt = 1; ; attempt++) {
     const isLast = () => attempt === tries || Date.now() > deadline;
     try {
-      const { fold, count, repeats } = await readOnce(client, threadId, runId, ran, foldOn(snapshot, joins));
+      const { fold, count, repeats } = await turnstile.pass(read);
       if (fold && (!repeats || count === earlier || isLast())) return fold.transcript();
       if (fold) earlier = count;
       else if (!ran || isLast()) return ofNothing(snapshot, run);

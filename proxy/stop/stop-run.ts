@@ -109,7 +109,7 @@ async function afterwards(
   }
   return stop.action === "rollback"
     ? await rollBack(client, threadId, run, state, cut)
-    : await keepTurn(client, threadId, cut);
+    : await keepTurn(client, threadId, cut, state);
 }
 
 /**
