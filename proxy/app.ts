@@ -18,7 +18,7 @@ import { holdDuringStops } from "./routes/hold.ts";
 import { runsCreate } from "./routes/runs-create.ts";
 import { runsJoin } from "./routes/runs-join.ts";
 import { runsStream } from "./routes/runs-stream.ts";
-import { stopThread } from "./routes/stop.ts";
+import { stopOnThread } from "./routes/stop.ts";
 import { threadStream } from "./routes/thread-stream.ts";
 import { webPage } from "./routes/web.ts";
 import { ServerKindProbe } from "./server-kind.ts";
@@ -26,6 +26,7 @@ import type { Services } from "./services.ts";
 import { HangUps } from "./stop/hang-ups.ts";
 import { Readers } from "./stop/readers.ts";
 import { Snapshots } from "./stop/snapshots.ts";
+import { StepEnds } from "./stop/step-ends.ts";
 import { Stops } from "./stop/stops.ts";
 import { Threads } from "./stop/threads.ts";
 
@@ -47,13 +48,15 @@ export function createApp(settings: Settings, log: Logger): App {
   const snapshots = new Snapshots({ settings, upstream, metrics, log });
   const stops = new Stops({ threads, snapshots, server, metrics }, settings.messagesKey);
   const hangUps = new HangUps({ settings, upstream, log, threads, readers, stops });
-  const services: Services = { settings, upstream, log, metrics, threads, readers, snapshots, stops, hangUps, server };
+  const stepEnds = new StepEnds({ stops, metrics });
+  const looking = { threads, readers, snapshots, stops, stepEnds, hangUps };
+  const services: Services = { settings, upstream, log, metrics, server, ...looking };
   const { passOn, upgrade } = createPassOn(upstream);
   const router = new Router();
   router.get("/-/healthy", healthy());
   router.get("/-/ready", ready(services));
   router.get("/-/metrics", showMetrics(services));
-  router.post("/threads/:thread_id/stop", stopThread(services));
+  router.post("/threads/:thread_id/stop", stopOnThread(services));
   router.post("/threads/:thread_id/runs/:run_id/cancel", cancelRun(services, passOn));
   router.post("/runs/cancel", cancelMany(services, passOn));
   router.get("/threads/:thread_id/stream", threadStream(services));
@@ -88,6 +91,7 @@ export function createApp(settings: Settings, log: Logger): App {
     },
     async close() {
       hangUps.close();
+      stepEnds.close();
       await threads.idle();
     },
   };

@@ -8,6 +8,7 @@ export type ErrorCode =
   | "rollback_refused"
   | "rollback_failed"
   | "still_running"
+  | "closing"
   | "not_stored"
   | "upstream_unreachable"
   | "upstream_failed"

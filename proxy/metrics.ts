@@ -31,6 +31,12 @@ export class Metrics {
     registers: [this.#registry],
   });
 
+  readonly stepWaits = new Gauge({
+    name: "fermata_step_waits",
+    help: "Stops that wait for the end of a step.",
+    registers: [this.#registry],
+  });
+
   get contentType(): string {
     return this.#registry.contentType;
   }

@@ -5,6 +5,7 @@ import type { ServerKindProbe } from "./server-kind.ts";
 import type { HangUps } from "./stop/hang-ups.ts";
 import type { Readers } from "./stop/readers.ts";
 import type { Snapshots } from "./stop/snapshots.ts";
+import type { StepEnds } from "./stop/step-ends.ts";
 import type { Stops } from "./stop/stops.ts";
 import type { Threads } from "./stop/threads.ts";
 import type { Upstream } from "./upstream.ts";
@@ -16,6 +17,7 @@ export interface Services {
   server: ServerKindProbe;
   threads: Threads;
   stops: Stops;
+  stepEnds: StepEnds;
   snapshots: Snapshots;
   readers: Readers;
   hangUps: HangUps;

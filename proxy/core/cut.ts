@@ -1,4 +1,5 @@
 import { answersIn, openCallsOf } from "./answers.ts";
+import { withWaiting } from "./approval.ts";
 import { conversationKey, type Item, isObject, isTool, itemsIn, type Message, messagesIn, typeOf } from "./message.ts";
 import { stableId } from "./stable-id.ts";
 import type { Transcript } from "./transcript.ts";
@@ -37,6 +38,8 @@ export interface Stop {
   at: string;
   /** The key that the conversation has in most graphs' state; another is found out. */
   preferredKey: string;
+  /** A pause is closed, too: what waits for a human's word is let go. */
+  dismiss?: boolean;
 }
 
 /** All that the plan goes by, gathered once, before anything is written. */
@@ -79,12 +82,13 @@ export const callKey = (reply: Message, callId: string): string => `${reply.id ?
 export function gatherCut(stop: Stop, run: CutRun, state: State, transcript: Transcript): Cut {
   const messagesKey = conversationKey(state.values, run.kwargs?.input, stop.preferredKey);
   const messages = messagesIn(state.values, messagesKey);
+  const tasks = (state.tasks ?? []).filter((task) => task.result == null);
   return {
     ...stop,
     messagesKey,
     before: itemsIn(state.values, messagesKey),
-    transcript,
-    tasks: (state.tasks ?? []).filter((task) => task.result == null),
+    transcript: stop.dismiss ? withWaiting(transcript, tasks, messagesKey) : transcript,
+    tasks,
     open: answersIn(messages).flatMap((answered) => openCallsOf(answered).map((id) => callKey(answered.reply, id))),
     resumed: isObject(run.kwargs?.command) && "resume" in run.kwargs.command,
     toolEvents: tellsOfTools(run.kwargs?.stream_mode),

@@ -1,4 +1,5 @@
 import { answersIn, isUnsettled } from "./answers.ts";
+import { isAskedAbout } from "./approval.ts";
 import type { Cut, State } from "./cut.ts";
 import { callKey, entrypointOf } from "./cut.ts";
 import { answerTo } from "./fate.ts";
@@ -29,7 +30,7 @@ export const letGo: Write = { values: null, asNode: "__end__" };
  * whatever the graph would have run next is let go.
  */
 export function nextWrite(state: State, cut: Cut): Write | undefined {
-  if (isPaused(state) && !cut.resumed) return undefined;
+  if (isPaused(state) && !cut.resumed && !cut.dismiss) return undefined;
   if (state.tasks.some((task) => task.result != null)) return letGo;
   const entrypoint = entrypointOf(state);
   if (entrypoint) return wholeWrite(state, cut, entrypoint);
@@ -157,9 +158,10 @@ function rewrite(existing: Message[], settled: Message[], cut: Cut): Message[] {
 }
 
 /** The answer to a call of the reply, by what the stream told of its calls. */
-function answer(call: ToolCall, reply: Message, told: Transcript["calls"], unheard: boolean, { runId }: Cut): Message {
+function answer(call: ToolCall, reply: Message, told: Transcript["calls"], isUnheard: boolean, cut: Cut): Message {
   const startsAreKnown = (reply.tool_calls ?? []).some(({ id }) => told.get(id ?? "")?.fromEvents);
-  return answerTo(call, reply, { trace: told.get(call.id ?? ""), unheard, startsAreKnown }, runId);
+  const unheard = isUnheard || (cut.dismiss === true && isAskedAbout(call, reply, cut.tasks));
+  return answerTo(call, reply, { trace: told.get(call.id ?? ""), unheard, startsAreKnown }, cut.runId);
 }
 
 /** The node that was cut: its outgoing edges are those that the write should follow. Where nothing tells, the start's. */

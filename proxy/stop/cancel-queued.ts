@@ -10,8 +10,9 @@ export async function cancelQueued(
   { runs }: { runs: Pick<Client["runs"], "cancel"> },
   threadId: string,
   active: Run[],
+  fewest = 2,
 ): Promise<void> {
-  if (active.length < 2) return;
+  if (active.length < fewest) return;
   const queued = active.filter(({ status }) => status === "pending");
   const cancel = async ({ run_id }: Run) => {
     try {

@@ -92,7 +92,10 @@ async function afterwards(
   before: Run["status"],
 ): Promise<StopResult> {
   if (run.status === "success") {
-    return { outcome: "finished", kept: [], tool_calls: [], values: (await readState(client, threadId)).values };
+    const state = await readState(client, threadId);
+    // It has ended in a pause, which is to be closed, or altogether.
+    const isDismissed = stop.dismiss && state.next.length > 0;
+    if (!isDismissed) return { outcome: "finished", kept: [], tool_calls: [], values: state.values };
   }
   if (!isTerminal(run)) return await giveUp(client, snapshots, threadId, stop, run);
   const transcript = isResumable(run)

@@ -1,0 +1,139 @@
+import type { Client, Run } from "@langchain/langgraph-sdk";
+import type { Action, Keep } from "../core/cut.ts";
+import type { Services } from "../services.ts";
+import { cancelQueued } from "./cancel-queued.ts";
+import { activeRuns, readState } from "./reconcile.ts";
+import { RollbackRefused } from "./rollback-refused.ts";
+import { isTerminal } from "./settle.ts";
+import { finished, gone, type StopAnswer, type StoppedRun, sumUp } from "./stop-answer.ts";
+import type { StopResult } from "./stop-run.ts";
+
+/** What is to be stopped of a thread, and how. */
+export interface ThreadStop {
+  action: Action;
+  keep: Keep;
+  /** `after-step`: the step that runs may end first. */
+  when: "now" | "after-step";
+  /** `thread`: what runs and what waits behind it; `run`: one run. */
+  scope: "run" | "thread";
+  /** With scope `run`; without it, the one that runs now. */
+  run_id?: string;
+  /** A turn that waits for an approval is closed. */
+  dismiss: boolean;
+}
+
+type Needed = Pick<Services, "stops" | "threads" | "stepEnds">;
+
+/**
+ * Carries out a stop of a thread in the caller's name. `arrivedAt` is when it
+ * came, by `performance.now()`; `mayLook` shows the caller's right to see it.
+ *
+ * Reads of the thread and new runs on it are held while something is stopped,
+ * but not while a step is waited for.
+ */
+export async function stopThread(
+  services: Needed,
+  client: Client,
+  threadId: string,
+  asked: ThreadStop,
+  { arrivedAt, mayLook }: { arrivedAt: number; mayLook(): Promise<unknown> },
+): Promise<StopAnswer> {
+  const { threads, stops, stepEnds } = services;
+  const found = await threads.stopping(threadId, async () => {
+    await mayLook();
+    const runs = await runsMeant(services, client, threadId, asked, arrivedAt);
+    if (!Array.isArray(runs)) return runs;
+    const [first, ...queued] = runs;
+    if (!first) return await nothingRuns(services, client, threadId, asked);
+    const waits = asked.when === "after-step" && !isTerminal(first);
+    await cancelQueued(client, threadId, waits ? queued : runs, waits ? 1 : 2);
+    return waits ? { first, queued } : await stopAll(services, client, threadId, runs, asked);
+  });
+  if (!("first" in found)) return found;
+  const { first, queued } = found;
+  const now = await stepEnds.ended(client, threadId, first);
+  return await threads.stopping(threadId, async () => {
+    // Somebody has stopped it meanwhile, and perhaps taken it back.
+    const last = stops.lastOn(threadId);
+    const result = last?.run.run_id === first.run_id ? last.result : now ? undefined : gone;
+    if (result) return await stopAll(services, client, threadId, queued, asked, [{ run: first, result }]);
+    return await stopAll(services, client, threadId, [now ?? first, ...queued], asked);
+  });
+}
+
+/** The runs to be stopped, oldest first; or the answer, if it was given before. */
+async function runsMeant(
+  { stops, threads }: Needed,
+  client: Client,
+  threadId: string,
+  { run_id: runId, scope }: ThreadStop,
+  arrivedAt: number,
+): Promise<Run[] | StopAnswer> {
+  await threads.created(threadId);
+  const last = stops.lastOn(threadId);
+  if (runId && last?.run.run_id === runId) return sumUp(threadId, [last]);
+  if (runId) return [await client.runs.get(threadId, runId)];
+  let runs = await activeRuns(client, threadId);
+  if (runs.length === 0 && (await threads.admitTogether(threadId, arrivedAt))) {
+    await threads.created(threadId);
+    runs = await activeRuns(client, threadId);
+  }
+  if (scope === "thread") return runs;
+  return [runs.find(({ status }) => status === "running") ?? runs[0]].filter((run) => run !== undefined);
+}
+
+async function stopAll(
+  services: Needed,
+  client: Client,
+  threadId: string,
+  runs: Run[],
+  asked: ThreadStop,
+  before: StoppedRun[] = [],
+): Promise<StopAnswer> {
+  const stopped = [...before];
+  let refused: RollbackRefused | undefined;
+  for (const run of runs) {
+    try {
+      stopped.push({ run, result: await stopOne(services, client, threadId, run, asked) });
+    } catch (error) {
+      if (!(error instanceof RollbackRefused)) throw error;
+      refused = error;
+      stopped.push({ run, result: error.result });
+    }
+  }
+  const answer = sumUp(threadId, stopped);
+  if (refused) throw refused.saying(answer);
+  return answer;
+}
+
+async function stopOne(
+  { stops }: Needed,
+  client: Client,
+  threadId: string,
+  run: Run,
+  { action, keep, dismiss }: ThreadStop,
+): Promise<StopResult> {
+  if (isTerminal(run) && run.status !== "interrupted" && !dismiss) return finished;
+  // A run that was cut before is only looked after, never undone.
+  const stop = stops.asked(run.run_id, isTerminal(run) ? "interrupt" : action, keep);
+  return await stops.stop(client, threadId, run, { ...stop, dismiss });
+}
+
+/** Asked again after a stop, it answers as it did; what waits for an approval is dismissed, if it is to be; otherwise the thread is idle. */
+async function nothingRuns(
+  { stops }: Needed,
+  client: Client,
+  threadId: string,
+  { dismiss }: ThreadStop,
+): Promise<StopAnswer> {
+  const last = stops.lastOn(threadId);
+  const runs = await client.runs.list(threadId, { limit: 100 });
+  const latest = runs.sort((a, b) => Date.parse(a.created_at) - Date.parse(b.created_at)).at(-1);
+  const waits = dismiss && latest !== undefined && (await readState(client, threadId)).next.length > 0;
+  if (!waits && last && (!latest || Date.parse(latest.created_at) <= Date.parse(last.run.created_at))) {
+    return sumUp(threadId, [last]);
+  }
+  if (!latest || (!waits && latest.status !== "interrupted")) return { ...sumUp(threadId, []), outcome: "idle" };
+  const result = await stops.stop(client, threadId, latest, { ...stops.asked(latest.run_id), dismiss });
+  return sumUp(threadId, [{ run: latest, result }]);
+}

@@ -1,0 +1,51 @@
+import { expect, it } from "vitest";
+import { isAskedAbout, withWaiting } from "../../proxy/core/approval.ts";
+import type { Task } from "../../proxy/core/cut.ts";
+import type { Message } from "../../proxy/core/message.ts";
+
+const send = { id: "call_send", name: "send", args: { to: "Ada" } };
+const look = { id: "call_look", name: "look", args: { at: "map" } };
+const reply: Message = { type: "ai", id: "r", content: "May I?", tool_calls: [send, look] };
+
+const asking = (value: unknown): Task[] => [{ id: "t", name: "tools", interrupts: [{ id: "i", value }] }];
+const askedAbout = (value: unknown) =>
+  [send, look].filter((call) => isAskedAbout(call, reply, asking(value))).map(({ id }) => id);
+
+it.each([
+  ["its id", { question: "May I?", calls: [send] }, ["call_send"]],
+  ["a tool call's id beside its question", { type: "tool_approval", tool_call_id: "call_look" }, ["call_look"]],
+  ["its tool and arguments", { action: "approve", request: { name: "send", args: { to: "Ada" } } }, ["call_send"]],
+  [
+    "a review of all that needs one",
+    { action_requests: [{ name: "send", args: { to: "Ada" } }] },
+    ["call_send", "call_look"],
+  ],
+  ["the same from JS", { actionRequests: [{ name: "look", args: { at: "map" } }] }, ["call_send", "call_look"]],
+])("a question names the call: %s", (_how, value, asked) => {
+  expect(askedAbout(value)).toEqual(asked);
+});
+
+it.each([
+  ["nothing of it", "May I?"],
+  ["the tool, with other arguments", { name: "send", args: { to: "Bob" } }],
+  ["calls of a subagent's", { action_requests: [{ name: "delete", args: {} }] }],
+  ["a word that happens to be its id", { question: "call_send" }],
+])("a question that names %s is no evidence", (_what, value) => {
+  expect(askedAbout(value)).toEqual([]);
+});
+
+it("finds what a subgraph within a subgraph holds, where the stream tells nothing", () => {
+  const result: Message = { type: "tool", id: "a", tool_call_id: "call_look", content: "a hill" };
+  const inner = {
+    id: "inner",
+    name: "agent",
+    interrupts: [],
+    state: { values: { messages: [reply, result] }, tasks: [] },
+  };
+  const outer = { id: "outer", name: "team", state: { values: { messages: [] }, tasks: [inner] } };
+  const { replies, calls } = withWaiting({ whole: true, replies: [], calls: new Map() }, [outer], "messages");
+  expect(replies).toMatchObject([{ message: reply, complete: true, origin: { task: "outer" } }]);
+  expect([...calls]).toMatchObject([["call_look", { result }]]);
+  const told = withWaiting({ whole: true, replies, calls: new Map() }, [outer], "messages");
+  expect(told.replies).toHaveLength(1);
+});
