@@ -70,7 +70,8 @@ function closing(runId: string): ProxyError {
   return new ProxyError(503, "closing", message);
 }
 
-async function ifThere<T>(call: Promise<T>): Promise<T | undefined> {
+/** Undefined for what a rollback has deleted. */
+export async function ifThere<T>(call: Promise<T>): Promise<T | undefined> {
   try {
     return await call;
   } catch (error) {

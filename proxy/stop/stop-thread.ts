@@ -5,8 +5,10 @@ import { cancelQueued } from "./cancel-queued.ts";
 import { activeRuns, readState } from "./reconcile.ts";
 import { RollbackRefused } from "./rollback-refused.ts";
 import { isTerminal } from "./settle.ts";
+import { ifThere } from "./step-ends.ts";
 import { finished, gone, type StopAnswer, type StoppedRun, sumUp } from "./stop-answer.ts";
 import type { StopResult } from "./stop-run.ts";
+import { stoppedElsewhere } from "./stopped-elsewhere.ts";
 
 /** What is to be stopped of a thread, and how. */
 export interface ThreadStop {
@@ -51,7 +53,12 @@ export async function stopThread(
   });
   if (!("first" in found)) return found;
   const { first, queued } = found;
-  const now = await stepEnds.ended(client, threadId, first);
+  let now = await stepEnds.ended(client, threadId, first);
+  if (now?.status === "interrupted") {
+    // Perhaps through another replica, which may have more to do: to keep what was said, or to take the turn back.
+    await stoppedElsewhere(client, threadId, first.run_id, stops.preferredKey);
+    now = await ifThere(client.runs.get(threadId, first.run_id));
+  }
   return await threads.stopping(threadId, async () => {
     // Somebody has stopped it meanwhile, and perhaps taken it back.
     const last = stops.lastOn(threadId);

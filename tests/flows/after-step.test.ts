@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { isTool, textOf } from "../../proxy/core/message.ts";
 import { askAfterStep, waits } from "../helpers/asked.ts";
 import { begin, beginHeld, goesOn, lookAt, spoken, type Turn } from "../helpers/cell.ts";
@@ -7,6 +7,7 @@ import type { Reply } from "../helpers/model/script.ts";
 import { shapeOf, speech } from "../helpers/shapes.ts";
 
 const flow = useFlow();
+vi.setConfig({ testTimeout: 60_000 });
 
 const half: Reply = { text: ["Half ", "of ", "it ", "never said"], holdAfter: 3 };
 const whole = "Half of it never said";
@@ -120,7 +121,12 @@ describe.concurrent("tools that run may finish", () => {
 });
 
 describe.concurrent("while the step is waited for", () => {
-  const story = (prompt: string) => beginHeld(flow, shapeOf("pipeline"), 0, prompt, half);
+  /** A turn whose draft is held, and so will be its review. */
+  async function story(prompt: string): Promise<Turn> {
+    const turn = await begin(flow, shapeOf("pipeline"), prompt, { draft: [half], review: [half] });
+    await (await turn.scripts.get("draft")?.call(0))?.held.opened;
+    return turn;
+  }
 
   it.each(["the same replica", "another one"])("a Stop at once, through %s, takes over", async (through) => {
     const turn = await story(`taken over through ${through}`);
