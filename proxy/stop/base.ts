@@ -24,6 +24,18 @@ export async function baseOf(client: Client, threadId: string, run: Run, head: S
   return { checkpointId, isOwn: !parentId, state: await stateAt(client, threadId, checkpointId) };
 }
 
+/**
+ * The thread as the run has left it, though others may have written since;
+ * without tasks, where the run has left no checkpoint.
+ */
+export async function stateLeftBy(client: Client, threadId: string, run: Run, head: State): Promise<State> {
+  if (isOf(head, run)) return head;
+  const { run_id } = run;
+  const [last] = await client.threads.getHistory(threadId, { limit: 1, metadata: { run_id } });
+  const checkpointId = last?.checkpoint.checkpoint_id;
+  return checkpointId ? await stateAt(client, threadId, checkpointId) : { ...head, tasks: [] };
+}
+
 /** Whether it is the run itself that has written this. */
 export const isOf = ({ metadata }: Pick<State, "metadata">, { run_id }: Pick<Run, "run_id">): boolean =>
   metadata?.run_id === run_id;

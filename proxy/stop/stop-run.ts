@@ -6,6 +6,7 @@ import { isWhole } from "../core/whole.ts";
 import { asProxyError, ProxyError } from "../errors.ts";
 import type { Services } from "../services.ts";
 import { statusOf } from "../upstream.ts";
+import { stateLeftBy } from "./base.ts";
 import { isAbandoned } from "./is-abandoned.ts";
 import { keepTurn, superseded } from "./keep-turn.ts";
 import { belongsToAnother, hasNewerRun, readState } from "./reconcile.ts";
@@ -108,7 +109,9 @@ async function afterwards(
     return { outcome: "stopped", ...reportOn(state, cut), values: state.values };
   }
   if (await belongsToAnother(client, threadId, run)) {
-    return { ...superseded(state, cut), ...(isUnheard(before, state, stop) ? { input: inputOf(run) } : {}) };
+    const left = await stateLeftBy(client, threadId, run, state);
+    const unheard = isUnheard(before, state, stop) ? { input: inputOf(run) } : {};
+    return { ...superseded(left, gatherCut(stop, run, left, transcript)), ...unheard, values: state.values };
   }
   return stop.action === "rollback"
     ? await rollBack(client, threadId, run, state, cut)

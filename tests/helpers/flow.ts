@@ -162,6 +162,7 @@ export interface StopBody {
   kept: Message[];
   tool_calls: { id: string; name: string; fate: string }[];
   input?: unknown;
+  inputs?: { run_id: string; input: unknown }[];
   error?: string;
   field?: string;
 }

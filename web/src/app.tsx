@@ -7,7 +7,7 @@ import { TopBar } from "./top-bar.tsx";
 export function App() {
   const chatClient = useMemo(() => createChatClient(window.location.origin), []);
   const { place, move, amend } = usePlace();
-  const [visit, setVisit] = useState(0);
+  const [visit, setVisit] = useState({ count: 0, draft: "" });
   return (
     <>
       <TopBar
@@ -17,11 +17,12 @@ export function App() {
         onNewChat={() => move({ ...place, threadId: null })}
       />
       <ChatView
-        key={visit}
+        key={visit.count}
+        draft={visit.draft}
         {...chatClient}
         place={place}
         onThreadId={(threadId) => amend({ threadId })}
-        reopen={() => setVisit((visits) => visits + 1)}
+        reopen={(draft = "") => setVisit(({ count }) => ({ count: count + 1, draft }))}
       />
     </>
   );

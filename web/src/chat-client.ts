@@ -1,10 +1,13 @@
 import { Client } from "@langchain/langgraph-sdk";
+import { bodyOf, type StopAnswer, type StopWay } from "./stop-ways.ts";
 
 /** The SDK's client for this page's own server, and what becomes of its cancels. */
 export interface ChatClient {
   client: Client;
   /** Settles when the last cancel is through; rejects if it was refused. */
   stopped(): Promise<void>;
+  /** Stops what runs, or waits, on the thread; resolves when that is carried out. Rejects with an error that has a `status`. */
+  stopAs(threadId: string, way: StopWay): Promise<StopAnswer>;
 }
 
 /**
@@ -23,7 +26,16 @@ export function createChatClient(origin: string): ChatClient {
     // Whoever awaits `stopped()` hears of a failure; the hook does not.
     return cancelling.catch(() => undefined);
   };
-  return { client, stopped: () => cancelling };
+  const stopAs = async (threadId: string, way: StopWay) => {
+    const answer = await fetch(`${origin}/threads/${threadId}/stop`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(bodyOf[way]),
+    });
+    if (answer.ok) return (await answer.json()) as StopAnswer;
+    throw Object.assign(new Error(await answer.text()), { status: answer.status });
+  };
+  return { client, stopped: () => cancelling, stopAs };
 }
 
 /** The HTTP status of an SDK call that the server refused. */

@@ -6,9 +6,17 @@ import { Log } from "./log.tsx";
 import { TroubleNote } from "./trouble-note.tsx";
 import { type ChatOptions, useChat } from "./use-chat.ts";
 import { useEscape } from "./use-escape.ts";
+import { WaitingNote } from "./waiting-note.tsx";
 
-export function ChatView(options: ChatOptions) {
-  const chat = useChat(options);
+interface ChatViewProps extends ChatOptions {
+  /** What stands in the composer at first. */
+  draft: string;
+}
+
+export function ChatView({ draft, ...options }: ChatViewProps) {
+  const [text, setText] = useState(draft);
+  const reopen = (asked = "") => options.reopen([asked, text].filter((part) => part !== "").join("\n\n"));
+  const chat = useChat({ ...options, reopen });
   const [sent, setSent] = useState(0);
   const { messages, phase, trouble } = chat;
   useEscape(chat.stop, phase === "running");
@@ -23,11 +31,23 @@ export function ChatView(options: ChatOptions) {
       {isEmpty ? (
         <EmptyChat onPick={send} />
       ) : (
-        <Log entries={entries} phase={phase} sent={sent} place={options.place.threadId}>
+        <Log
+          entries={entries}
+          phase={phase}
+          sent={sent}
+          place={options.place.threadId}
+          hasNote={trouble !== undefined || chat.dismiss !== undefined}
+        >
+          {phase === "running" && chat.undo && !chat.stopAfterStep && (
+            <p className="hint" role="status">
+              Stopping after this step …
+            </p>
+          )}
+          {chat.dismiss && <WaitingNote onDismiss={chat.dismiss} />}
           {trouble && <TroubleNote trouble={trouble} onRetry={chat.retry} />}
         </Log>
       )}
-      <Composer phase={phase} place={options.place.threadId} onSend={send} onStop={chat.stop} />
+      <Composer chat={chat} place={options.place.threadId} text={text} onText={setText} onSend={send} />
     </main>
   );
 }

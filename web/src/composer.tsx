@@ -1,17 +1,19 @@
-import { type KeyboardEvent, type MouseEvent, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { type KeyboardEvent, type MouseEvent, useEffect, useLayoutEffect, useRef } from "react";
 import { SendIcon, StopIcon } from "./icons.tsx";
+import { StopMenu } from "./stop-menu.tsx";
 import type { Chat } from "./use-chat.ts";
 
 interface ComposerProps {
-  phase: Chat["phase"];
+  chat: Pick<Chat, "phase" | "stop" | "stopAfterStep" | "undo">;
   place: string | null;
+  text: string;
+  onText(text: string): void;
   onSend(text: string): void;
-  onStop(): void;
 }
 
-/** Where the next message is written; its one button sends, or stops what is being said. */
-export function Composer({ phase, place, onSend, onStop }: ComposerProps) {
-  const [text, setText] = useState("");
+/** Where the next message is written; its button sends, or stops what is being said. */
+export function Composer({ chat, place, text, onText, onSend }: ComposerProps) {
+  const { phase, stop, stopAfterStep, undo } = chat;
   const field = useRef<HTMLTextAreaElement>(null);
   const isBusy = phase === "running" || phase === "stopping";
   const canSend = phase === "idle" && text.trim() !== "";
@@ -27,7 +29,7 @@ export function Composer({ phase, place, onSend, onStop }: ComposerProps) {
   const send = () => {
     if (!canSend) return;
     onSend(text.trim());
-    setText("");
+    onText("");
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
@@ -35,7 +37,7 @@ export function Composer({ phase, place, onSend, onStop }: ComposerProps) {
     send();
   };
   const onClick = (event: MouseEvent) => {
-    if (phase === "running") onStop();
+    if (phase === "running") stop();
     // The second click of a double click on Stop must not send what was typed.
     else if (event.detail <= 1) send();
   };
@@ -48,7 +50,7 @@ export function Composer({ phase, place, onSend, onStop }: ComposerProps) {
         value={text}
         placeholder={isBusy ? "Write your next message …" : "Write a message …"}
         aria-label="Message"
-        onChange={(event) => setText(event.target.value)}
+        onChange={(event) => onText(event.target.value)}
         onKeyDown={onKeyDown}
       />
       <button
@@ -61,6 +63,7 @@ export function Composer({ phase, place, onSend, onStop }: ComposerProps) {
         {isBusy ? <StopIcon /> : <SendIcon />}
         <span>{phase === "stopping" ? "Stopping …" : isBusy ? "Stop" : "Send"}</span>
       </button>
+      {undo && <StopMenu onStop={stop} onStopAfterStep={stopAfterStep} onUndo={undo} />}
     </form>
   );
 }

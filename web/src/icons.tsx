@@ -21,3 +21,11 @@ export function PlusIcon() {
     </svg>
   );
 }
+
+export function MoreIcon() {
+  return (
+    <svg className="icon" viewBox="0 0 16 16" aria-hidden="true">
+      <path d="M4 10l4-4 4 4" />
+    </svg>
+  );
+}

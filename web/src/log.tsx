@@ -10,14 +10,16 @@ interface LogProps {
   /** How many messages this page has sent; with each the log goes to its end. */
   sent: number;
   place: string | null;
+  /** Something stands below the last entry. */
+  hasNote: boolean;
   children: ReactNode;
 }
 
 /** The conversation; it follows its end for as long as the reader is there. */
-export function Log({ entries, phase, sent, place, children }: LogProps) {
+export function Log({ entries, phase, sent, place, hasNote, children }: LogProps) {
   const { scroller, content, isAtEnd, toEnd } = useStickToBottom(`${place} ${sent}`);
   const isBusy = phase === "running" || phase === "stopping";
-  const unanswered = phase === "idle" && !children && entries.at(-1)?.kind === "question";
+  const unanswered = phase === "idle" && !hasNote && entries.at(-1)?.kind === "question";
   return (
     <div className="log" ref={scroller}>
       <div
