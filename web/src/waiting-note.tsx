@@ -4,7 +4,7 @@ export function WaitingNote({ onDismiss }: { onDismiss(): void }) {
     <div className="waiting" role="status">
       <p>
         This turn waits for an approval.
-        <small>Dismissed, what it asks for is never started, and you can go on.</small>
+        <small>Dismissed, it ends here, and you can go on.</small>
       </p>
       <button type="button" className="button" onClick={onDismiss}>
         Dismiss
