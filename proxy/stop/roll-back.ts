@@ -1,7 +1,7 @@
 import type { Client, Run } from "@langchain/langgraph-sdk";
 import type { Cut, State } from "../core/cut.ts";
 import { itemsIn, messagesIn } from "../core/message.ts";
-import { nextTurnWrite } from "../core/plan.ts";
+import { answered, nextTurnWrite } from "../core/plan.ts";
 import { reportOn } from "../core/report.ts";
 import { turnOf } from "../core/turn.ts";
 import { statusOf } from "../upstream.ts";
@@ -46,7 +46,7 @@ export async function writeBack(client: Client, threadId: string, { run, state, 
   const turn = turnOf(state, earlier, input, cut);
   const written = await reconcile(client, threadId, cut.runId, (head) => nextTurnWrite(head, cut, earlierItems, turn));
   if (written.superseded) return { ...superseded(state, cut), input };
-  const report = { ...reportOn(written.state, cut), tool_calls: reportOn(state, cut).tool_calls };
+  const report = { ...reportOn(written.state, cut), tool_calls: reportOn(answered(state, cut), cut).tool_calls };
   return {
     outcome: "stopped",
     ...report,
