@@ -96,7 +96,12 @@ async function afterwards(
   }
   if (!isTerminal(run)) return await giveUp(client, snapshots, threadId, stop, run);
   const transcript = isResumable(run)
-    ? await replay(client, snapshots, threadId, run, { ran: before === "running" })
+    ? await replay(client, snapshots, threadId, run, {
+        ran: before === "running",
+        hasBegun: () => hasBeenCut(client, threadId, run, stop.preferredKey),
+        // A thread whose next message waits is mended as far as it can be.
+        lenient: stop.reason !== "user",
+      })
     : nothingStreamed;
   const state = await readState(client, threadId);
   const cut = gatherCut(stop, { ...run, status: before }, state, transcript);
@@ -110,6 +115,12 @@ async function afterwards(
   return stop.action === "rollback"
     ? await rollBack(client, threadId, run, state, cut)
     : await keepTurn(client, threadId, cut);
+}
+
+/** Whether the thread's head shows that the run's graph had begun, and that it was not through. */
+async function hasBeenCut(client: Client, threadId: string, run: Run, messagesKey: string): Promise<boolean> {
+  const state = await readState(client, threadId);
+  return state.metadata?.run_id === run.run_id && !isWhole(state, run, messagesKey);
 }
 
 /**

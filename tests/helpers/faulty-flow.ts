@@ -27,11 +27,11 @@ export const kept = "ai: Once upon a";
 export async function inTrouble(
   { task, onTestFinished }: TestContext,
   flow: Flow,
-  { before, ...asked }: Asked & { before?: (server: FaultyUpstream) => void } = {},
+  { before, env, ...asked }: Asked & { before?: (server: FaultyUpstream) => void; env?: Record<string, string> } = {},
 ): Promise<InTrouble> {
   const server = await startFaultyUpstream(inject("langgraphUrl"));
   before?.(server);
-  const proxy = await startProxy(server.url);
+  const proxy = await startProxy(server.url, env);
   onTestFinished(async () => {
     server.close();
     await proxy.close();
