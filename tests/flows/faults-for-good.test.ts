@@ -106,6 +106,15 @@ describe.concurrent("each time, until the stop gives up", () => {
     expect(said).toEqual([`human: ${trouble.prompt}`, "human: and now?", "ai: Gladly."]);
   });
 
+  it("a replay that is cut, where nothing is healed: another Stop is what stores it, as is said", async (context) => {
+    const trouble = await inTrouble(context, flow, { env: { HEAL: "off" } });
+    const rule = trouble.server.fault(replay, cutAfter(3), always);
+    await isNotStored(trouble, /is only stored if it is stopped again before the next message/);
+    rule.end();
+    await isStopped(trouble);
+    await goesOn(trouble);
+  });
+
   it("a replay without a part, of a run that left a snapshot: what that has is kept", async (context) => {
     const trouble = await inTrouble(context, flow, { env: { REPLAY_WINDOW: "4" } });
     const stored = () => flow.direct.store.getItem(["fermata", "snapshots"], trouble.runId);
