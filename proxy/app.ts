@@ -45,7 +45,7 @@ export function createApp(settings: Settings, log: Logger): App {
   const server = new ServerKindProbe(upstream);
   const metrics = new Metrics();
   const snapshots = new Snapshots({ settings, upstream, metrics, log });
-  const stops = new Stops({ threads, snapshots, server, metrics }, settings.messagesKey);
+  const stops = new Stops({ threads, snapshots, server, metrics, settings });
   const hangUps = new HangUps({ settings, upstream, log, threads, readers, stops });
   const services: Services = { settings, upstream, log, metrics, threads, readers, snapshots, stops, hangUps, server };
   const { passOn, upgrade } = createPassOn(upstream);

@@ -1,4 +1,5 @@
 import type { Context, Middleware } from "koa";
+import { callerOf } from "../credentials.ts";
 import { firstLookFetch, insistentFetch } from "../insist.ts";
 import type { PassOn } from "../pass-on.ts";
 import type { ServerKind } from "../server-kind.ts";
@@ -20,21 +21,24 @@ export function cancelRun(services: Services, passOn: PassOn): Middleware {
     const runId = requireId("run_id", ctx.params.run_id);
     const action = ctx.query.action ?? "interrupt";
     if (action !== "interrupt" && action !== "rollback") return void (await passOn(ctx));
-    await services.threads.stopping(threadId, async () => {
+    const carriedOut = async (granted: () => void) => {
       const client = clientFor(ctx.headers, services.upstream, firstLookFetch());
       const last = services.stops.lastOn(threadId);
       if (last?.run.run_id === runId) {
         const { values } = await asCaller(client.threads.getState(threadId));
+        granted();
         return answer(ctx, await services.server.kind(), { ...last.result, values });
       }
       const run = await asCaller(client.runs.get(threadId, runId));
+      granted();
       if (isTerminal(run) && run.status !== "interrupted") return void (await passOn(ctx));
       // A run that was cut before is only looked after: undoing it now would be another's decision.
       const stop = services.stops.asked(run.run_id, isTerminal(run) ? "interrupt" : action);
       const insistent = clientFor(ctx.headers, services.upstream, insistentFetch());
       const result = await asCaller(services.stops.stop(insistent, threadId, run, stop));
       answer(ctx, await services.server.kind(), result);
-    });
+    };
+    await services.threads.stopping(threadId, carriedOut, callerOf(ctx.headers));
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Middleware } from "koa";
 import { passBack } from "../answer-errors.ts";
 import { isObject } from "../core/message.ts";
+import { callerOf } from "../credentials.ts";
 import { UpstreamAnswer } from "../errors.ts";
 import type { PassOn } from "../pass-on.ts";
 import { asObject, asText, readText } from "../read-body.ts";
@@ -21,12 +22,12 @@ export function commands(services: Services, passOn: PassOn): Middleware {
     const text = await readText(ctx.req, services.settings.bodyLimit);
     const given = asObject(text);
     if (given?.method !== "run.start" || !isObject(given.params)) {
-      await services.threads.quiet(threadId);
+      await services.threads.quiet(threadId, callerOf(ctx.headers));
       if (given?.method === "state.get") services.stops.wasRead(threadId);
       return void (await passOn(ctx, { body: text }));
     }
     const { params } = given;
-    const created = await services.threads.creating(threadId);
+    const created = await services.threads.creating(threadId, callerOf(ctx.headers));
     try {
       if (ctx.res.destroyed) return;
       // The server's own default for these is to wait for its turn.

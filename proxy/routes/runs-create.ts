@@ -1,4 +1,5 @@
 import type { Middleware } from "koa";
+import { callerOf } from "../credentials.ts";
 import type { PassOn } from "../pass-on.ts";
 import { asObject, asText, readText } from "../read-body.ts";
 import { toolModeOf } from "../server-kind.ts";
@@ -16,7 +17,7 @@ export function runsCreate(services: Services, passOn: PassOn): Middleware {
     const threadId = requireId("thread_id", ctx.params.thread_id);
     const isWait = ctx.path.endsWith("/wait");
     const text = await readText(ctx.req, services.settings.bodyLimit);
-    const created = await services.threads.creating(threadId);
+    const created = await services.threads.creating(threadId, callerOf(ctx.headers));
     try {
       if (ctx.res.destroyed) return;
       const wanted = withStrategy(asObject(text), services.settings.multitaskDefault);

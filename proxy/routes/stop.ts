@@ -1,6 +1,7 @@
 import type { Client, Run } from "@langchain/langgraph-sdk";
 import type { Middleware } from "koa";
 import { z } from "zod";
+import { callerOf } from "../credentials.ts";
 import { ProxyError } from "../errors.ts";
 import { firstLookFetch, insistentFetch } from "../insist.ts";
 import { asObject, readText } from "../read-body.ts";
@@ -42,13 +43,15 @@ export function stopThread(services: Services): Middleware {
     const arrivedAt = performance.now();
     const threadId = requireId("thread_id", ctx.params.thread_id);
     const wish = parseWish(await readText(ctx.req, bodyLimit));
-    await services.threads.stopping(threadId, async () => {
+    const carriedOut = async (granted: () => void) => {
       await asCaller(clientFor(ctx.headers, services.upstream, firstLookFetch()).threads.get(threadId));
+      granted();
       await services.threads.created(threadId);
       const client = clientFor(ctx.headers, services.upstream, insistentFetch());
       ctx.set("access-control-allow-origin", "*");
       ctx.body = await asCaller(carryOut(services, client, threadId, wish, arrivedAt));
-    });
+    };
+    await services.threads.stopping(threadId, carriedOut, callerOf(ctx.headers));
   };
 }
 

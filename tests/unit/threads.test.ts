@@ -92,6 +92,49 @@ describe("reads of a thread", () => {
   });
 });
 
+describe("a Stop by who may not be allowed to", () => {
+  /** Under way, and not known to be anything but a stranger's until it is granted. */
+  function asked(by: string) {
+    const [allowed, over] = [gate(), gate()];
+    const stop = async (granted: () => void) => {
+      await allowed.opened;
+      granted();
+      await over.opened;
+    };
+    void threads.stopping("t", stop, by);
+    return { allowed, over };
+  }
+
+  it("holds whoever asks for it, and nobody else", async () => {
+    const { allowed, over } = asked("bob");
+    const happened = watch({ his: threads.quiet("t", "bob"), hers: threads.quiet("t", "alice") });
+    await threads.creating("t", "alice");
+    await immediate();
+    expect(happened).toEqual(["hers"]);
+    allowed.open();
+    over.open();
+    await expect.poll(() => happened).toEqual(["hers", "his"]);
+  });
+
+  it("holds everybody as soon as it is granted", async () => {
+    const { allowed, over } = asked("alice");
+    allowed.open();
+    await immediate();
+    const happened = watch({ his: threads.quiet("t", "bob"), created: threads.creating("t", "carol") });
+    await immediate();
+    expect(happened).toEqual([]);
+    over.open();
+    await expect.poll(() => happened.sort()).toEqual(["created", "his"]);
+  });
+
+  it("that is refused does not end the moment for which others wait for a Stop of their own", async () => {
+    threads.hungUp("t");
+    const read = after(threads.quiet("t", "alice"));
+    await expect(threads.stopping("t", () => Promise.reject(new Error("404")), "bob")).rejects.toThrow("404");
+    expect(await read).toBeGreaterThan(100);
+  });
+});
+
 describe("a run that is to be created", () => {
   it("is created at once where nothing happens", async () => {
     const created = await threads.creating("t");
