@@ -46,7 +46,6 @@ export function stopThread(services: Services): Middleware {
       await asCaller(clientFor(ctx.headers, services.upstream, firstLookFetch()).threads.get(threadId));
       await services.threads.created(threadId);
       const client = clientFor(ctx.headers, services.upstream, insistentFetch());
-      ctx.set("access-control-allow-origin", "*");
       ctx.body = await asCaller(carryOut(services, client, threadId, wish, arrivedAt));
     });
   };

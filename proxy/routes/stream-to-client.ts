@@ -12,7 +12,7 @@ export interface ClientStream {
   threadId: string;
   /** Known from the start when a run is joined. */
   runId?: string;
-  /** The caller's own query, for a join. */
+  /** The caller's own query. */
   query?: string;
   /** The body to create the run with. */
   body?: string;
