@@ -3,7 +3,7 @@ import { passBack } from "../answer-errors.ts";
 import { UpstreamAnswer } from "../errors.ts";
 import { readText } from "../read-body.ts";
 import type { Services } from "../services.ts";
-import { callerHeaders, upstreamFetch } from "../upstream.ts";
+import { callerHeaders, callersRequest, upstreamFetch } from "../upstream.ts";
 
 /**
  * Answers in which the server says where it is: the files of a UI component
@@ -14,13 +14,11 @@ export function ownAddress({ upstream, settings }: Services): Middleware {
   const { host, pathname } = new URL(upstream.url);
   const theirs = new RegExp(`(https?:)?//${escaped(host)}${escaped(pathname.replace(/\/$/, ""))}(?=/)`, "g");
   return async function answerWithOwnAddress(ctx) {
-    const body = ctx.method === "POST" ? await readText(ctx.req, settings.bodyLimit) : undefined;
-    const headers = callerHeaders(ctx.headers, upstream);
-    const type = ctx.get("content-type");
     const answer = await upstreamFetch(upstream.url + ctx.url, {
       method: ctx.method,
-      headers: type ? { ...headers, "content-type": type } : headers,
-      body,
+      ...(ctx.method === "POST"
+        ? callersRequest(ctx.headers, upstream, await readText(ctx.req, settings.bodyLimit))
+        : { headers: callerHeaders(ctx.headers, upstream) }),
     });
     const ours = `${ctx.get("x-forwarded-proto") || ctx.protocol}://${ctx.host}`;
     const text = (await answer.text()).replace(theirs, () => ours);

@@ -5,7 +5,7 @@ import type { Services } from "../services.ts";
 import { type Frame, FrameSplitter } from "../sse/frames.ts";
 import { resultOfRefused } from "../stop/rollback-refused.ts";
 import type { StopResult } from "../stop/stop-run.ts";
-import { callerHeaders, clientFor, upstreamFetch } from "../upstream.ts";
+import { callersRequest, clientFor, upstreamFetch } from "../upstream.ts";
 
 /** The JS server sends who waits a newline so often, in milliseconds, or the connection would be taken for dead. */
 const keepAlive = 1000;
@@ -30,9 +30,8 @@ export async function waitOnStream(
   const gone = new AbortController();
   ctx.res.once("close", () => gone.abort());
   const url = `${upstream.url}${ctx.path.replace(/wait$/, "stream")}${ctx.search}`;
-  const headers = { ...callerHeaders(ctx.headers, upstream), "content-type": ctx.get("content-type") };
   // Whoever leaves now may mean Stop: the run's id has to be known for that.
-  const answer = await upstreamFetch(url, { method: "POST", headers, body });
+  const answer = await upstreamFetch(url, { method: "POST", ...callersRequest(ctx.headers, upstream, body) });
   if (!answer.ok || !answer.body) {
     passBack(ctx, new UpstreamAnswer(answer.status, await answer.text(), Object.fromEntries(answer.headers)));
     return true;

@@ -16,9 +16,9 @@ const isStream = ({ headers }: Exchange) => headers["content-type"]?.startsWith(
 /** The requests that show what a run was created with, or its debug events. */
 const showsRun = /\/runs(\/|\?|$)|\/stream|\/history$/;
 
-const setHeaders = (exchange: Exchange, headers: Record<string, string>): Exchange => ({
+const withHeader = (exchange: Exchange, name: string, value: string): Exchange => ({
   ...exchange,
-  headers: { ...exchange.headers, ...headers },
+  headers: { ...exchange.headers, [name]: value },
 });
 
 /** The differences there are, on both servers. Each has to be found somewhere, or it is one no more. */
@@ -26,7 +26,7 @@ export const differences: Difference[] = [
   {
     why: "pages may read where to rejoin, and a list's length and next page, whichever of them the server exposes",
     of: ({ headers }) => "access-control-expose-headers" in headers,
-    even: (exchange) => setHeaders(exchange, { "access-control-expose-headers": "all that is read" }),
+    even: (exchange) => withHeader(exchange, "access-control-expose-headers", "all that is read"),
   },
   {
     why: "runs can be read again, so frames have ids; where the server counts them, those held back count",
@@ -37,6 +37,19 @@ export const differences: Difference[] = [
     why: "a run carries which modes were added to it, that its stream can be read again, and that it starts at the head",
     of: ({ request }) => showsRun.test(request),
     even: (exchange) => ({ ...exchange, body: withoutAdditions(exchange.body) }),
+  },
+  {
+    why: "a redirect to the server's own address goes on through the proxy",
+    on: "sometimes",
+    of: ({ status, headers }) => status >= 300 && status < 400 && "location" in headers,
+    even: (exchange) =>
+      withHeader(exchange, "location", new URL(exchange.headers.location ?? "", "http://any").pathname),
+  },
+  {
+    why: "modes go as a list, so the refusal of one that is none speaks of a list",
+    on: "sometimes",
+    of: ({ status, body }) => status >= 400 && body.includes("stream_mode"),
+    even: (exchange) => ({ ...exchange, body: "no such mode" }),
   },
   {
     why: "a newline for each second that a client waits",
