@@ -35,6 +35,8 @@ export function createPassOn(upstream: Upstream): {
     delete headers["keep-alive"];
     if (headers.location) headers.location = fromBase(headers.location, upstream.url);
     listeners.get(request)?.(headers);
+    // A stream has begun before its first event; the head is complete when this turn is over.
+    if (headers["content-length"] === undefined) queueMicrotask(() => response.flushHeaders());
   });
 
   const passOn: PassOn = async (ctx, { body, onHeaders } = {}) => {

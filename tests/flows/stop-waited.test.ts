@@ -24,14 +24,22 @@ it("a run that is waited for keeps its text when it is stopped", async () => {
   await keepsAndGoesOn(threadId, prompt);
 });
 
-it("a run that is joined as soon as it is created keeps its text when it is stopped", async () => {
+it("a run that is joined before it begins keeps its text when it is stopped", async () => {
   const prompt = "somebody joins";
   const { thread_id: threadId } = await flow.client.threads.create();
+  const first = flow.model.script("first of two", { text: ["At ", "once."], holdAfter: 1 });
+  const live = send(flow.client, threadId, "first of two", { graph: "react" });
+  const call = await first.call(0);
   const script = flow.model.script(prompt, { text: ["Once ", "upon ", "a time."], holdAfter: 2 });
-  const { run_id: runId } = await flow.client.runs.create(threadId, "react", asks(prompt));
+  const queued = { ...asks(prompt), multitaskStrategy: "enqueue" as const };
+  const { run_id: runId } = await flow.client.runs.create(threadId, "react", queued);
   const joining = flow.client.runs.join(threadId, runId);
+  // Asked after it, so that it waits at the server by now.
+  await flow.client.runs.get(threadId, runId);
+  call.release();
+  await live.ended;
   await (await script.call(0)).held.opened;
   expect((await stop(flow.proxy.url, threadId)).body).toMatchObject({ outcome: "stopped" });
   await joining;
-  await keepsAndGoesOn(threadId, prompt);
+  expect(outline(await conversation(flow.client, threadId)).slice(2)).toEqual([`human: ${prompt}`, "ai: Once upon"]);
 });
