@@ -11,7 +11,7 @@ export default defineConfig({
         test: {
           name: "flows",
           sequence: { groupOrder: 1 },
-          include: ["tests/flows/**/*.test.ts"],
+          include: ["tests/flows/**/*.test.ts", "tests/conformance/**/*.test.ts"],
           exclude: process.env.ALL_CELLS ? [] : slow,
           globalSetup: ["tests/helpers/flows-setup.ts"],
           fileParallelism: false,

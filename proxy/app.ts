@@ -5,6 +5,7 @@ import Koa from "koa";
 import type { Logger } from "pino";
 import { admit } from "./admit.ts";
 import { answerErrors } from "./answer-errors.ts";
+import { cors } from "./cors.ts";
 import type { Settings } from "./env.ts";
 import { asProxyError } from "./errors.ts";
 import { Metrics } from "./metrics.ts";
@@ -15,6 +16,8 @@ import { cancelMany } from "./routes/cancel-many.ts";
 import { commands } from "./routes/commands.ts";
 import { healthy, ready, showMetrics } from "./routes/health.ts";
 import { holdDuringStops } from "./routes/hold.ts";
+import { ownAddress } from "./routes/own-address.ts";
+import { runsAwait } from "./routes/runs-await.ts";
 import { runsCreate } from "./routes/runs-create.ts";
 import { runsJoin } from "./routes/runs-join.ts";
 import { runsStream } from "./routes/runs-stream.ts";
@@ -49,11 +52,12 @@ export function createApp(settings: Settings, log: Logger): App {
   const hangUps = new HangUps({ settings, upstream, log, threads, readers, stops });
   const services: Services = { settings, upstream, log, metrics, threads, readers, snapshots, stops, hangUps, server };
   const { passOn, upgrade } = createPassOn(upstream);
-  const router = new Router();
+  const router = new Router({ strict: true, sensitive: true });
   router.get("/-/healthy", healthy());
   router.get("/-/ready", ready(services));
   router.get("/-/metrics", showMetrics(services));
   router.post("/threads/:thread_id/stop", stopThread(services));
+  router.get("/threads/:thread_id/runs/:run_id/join", runsAwait(services));
   router.post("/threads/:thread_id/runs/:run_id/cancel", cancelRun(services, passOn));
   router.post("/runs/cancel", cancelMany(services, passOn));
   router.get("/threads/:thread_id/stream", threadStream(services));
@@ -62,8 +66,12 @@ export function createApp(settings: Settings, log: Logger): App {
   router.post("/threads/:thread_id/runs", runsCreate(services, passOn));
   router.post("/threads/:thread_id/runs/wait", runsCreate(services, passOn));
   router.post("/threads/:thread_id/commands", commands(services, passOn));
+  router.post("/ui/:graph_id", ownAddress(services));
+  router.get("/.well-known/agent-card.json", ownAddress(services));
+  router.get("/a2a/:assistant_id/.well-known/:card", ownAddress(services));
 
   const koa = new Koa();
+  koa.use(cors(settings, upstream));
   koa.use(answerErrors(log));
   koa.use(async function admitRequest(ctx, next) {
     admit(ctx.req);

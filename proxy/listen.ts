@@ -1,5 +1,6 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import type { App } from "./app.ts";
 
@@ -18,6 +19,7 @@ export interface Listening {
 export async function listen(app: App, host: string, port: number): Promise<Listening> {
   const server = createServer();
   const inHand = new Set<ServerResponse>();
+  const webSockets = new Set<Duplex>();
   server.on("request", (_request, response) => {
     inHand.add(response);
     if (!server.listening) response.shouldKeepAlive = false;
@@ -33,6 +35,8 @@ export async function listen(app: App, host: string, port: number): Promise<List
   // Longer than load balancers keep theirs, or they would send a request into a connection that is just being closed.
   server.keepAliveTimeout = 75_000;
   server.on("upgrade", (request, socket, head) => {
+    webSockets.add(socket);
+    socket.once("close", () => webSockets.delete(socket));
     app.upgrade(request, socket, head).catch(() => socket.destroy());
   });
   await new Promise<void>((resolve, reject) => {
@@ -41,11 +45,19 @@ export async function listen(app: App, host: string, port: number): Promise<List
   });
   const bound = (server.address() as AddressInfo).port;
   const name = host.includes(":") ? `[${host}]` : host;
-  return { url: `http://${name}:${bound}`, port: bound, close: (grace = 0) => close(app, server, inHand, grace) };
+  return {
+    url: `http://${name}:${bound}`,
+    port: bound,
+    close: (grace = 0) => close(app, { server, inHand, webSockets }, grace),
+  };
 }
 
 /** Streams end after `grace`; their clients go on with another replica. A stop under way is carried out in any case. */
-async function close(app: App, server: Server, inHand: Iterable<ServerResponse>, grace: number): Promise<void> {
+async function close(
+  app: App,
+  { server, inHand, webSockets }: { server: Server; inHand: Set<ServerResponse>; webSockets: Set<Duplex> },
+  grace: number,
+): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
   });
@@ -58,5 +70,7 @@ async function close(app: App, server: Server, inHand: Iterable<ServerResponse>,
   // What the stops answer is still on its way.
   await Promise.race([closed, delay(lastWords, undefined, { ref: false })]);
   server.closeAllConnections();
+  // The HTTP server knows them no more.
+  for (const socket of webSockets) socket.destroy();
   await closed;
 }

@@ -29,7 +29,15 @@ export function createPassOn(upstream: Upstream): {
     agent: false,
   });
   const listeners = new WeakMap<IncomingMessage, (headers: IncomingHttpHeaders) => void>();
-  proxy.on("proxyRes", (answer, request) => listeners.get(request)?.(answer.headers));
+  proxy.on("proxyRes", ({ headers }, request, response) => {
+    // Each connection has its own end; the client's stays open.
+    headers.connection = response.shouldKeepAlive ? "keep-alive" : "close";
+    delete headers["keep-alive"];
+    if (headers.location) headers.location = fromBase(headers.location, upstream.url);
+    listeners.get(request)?.(headers);
+    // A stream has begun before its first event; the head is complete when this turn is over.
+    if (headers["content-length"] === undefined) queueMicrotask(() => response.flushHeaders());
+  });
 
   const passOn: PassOn = async (ctx, { body, onHeaders } = {}) => {
     const { req, res } = ctx;
@@ -66,6 +74,16 @@ export function createPassOn(upstream: Upstream): {
     );
   };
   return { passOn, upgrade };
+}
+
+/** An address of the server's own as one below the client's base URL; any other as it is. */
+function fromBase(location: string, upstreamUrl: string): string {
+  const base = new URL(upstreamUrl);
+  if (!/^(https?:)?\/\//i.test(location)) return location;
+  const { host, pathname, search, hash } = new URL(location, base);
+  const prefix = base.pathname.replace(/\/$/, "");
+  if (host !== base.host || !`${pathname}/`.startsWith(`${prefix}/`)) return location;
+  return (pathname.slice(prefix.length) || "/") + search + hash;
 }
 
 function whenEnded(response: ServerResponse): Promise<boolean> {

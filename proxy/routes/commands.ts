@@ -8,7 +8,7 @@ import { asObject, asText, readText } from "../read-body.ts";
 import type { Services } from "../services.ts";
 import { keyed } from "../sse/modes.ts";
 import { beforeRun } from "../stop/before-run.ts";
-import { callerHeaders, upstreamFetch } from "../upstream.ts";
+import { callersRequest, upstreamFetch } from "../upstream.ts";
 import { requireId } from "./ids.ts";
 
 /**
@@ -36,8 +36,7 @@ export function commands(services: Services, passOn: PassOn): Middleware {
       const { body, key } = keyed({ ...wanted, multitask_strategy: params.multitask_strategy });
       const answer = await upstreamFetch(services.upstream.url + ctx.url, {
         method: "POST",
-        headers: { ...callerHeaders(ctx.headers, services.upstream), "content-type": "application/json" },
-        body: asText({ ...given, params: body }),
+        ...callersRequest(ctx.headers, services.upstream, asText({ ...given, params: body })),
       });
       const answered = await answer.text();
       const runId = runIdIn(answered);

@@ -23,6 +23,7 @@ export function runsStream(services: Services): Middleware {
       await streamToClient(services, ctx, {
         threadId,
         body: body ? asText(body) : text,
+        query: ctx.querystring,
         keep: ({ event }) => !isAddition(event, added),
         wantsValues: askedModes(asked ?? {}).includes("values"),
         onDisconnect: asked?.on_disconnect,

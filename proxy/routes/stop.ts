@@ -48,7 +48,6 @@ export function stopThread(services: Services): Middleware {
       granted();
       await services.threads.created(threadId);
       const client = clientFor(ctx.headers, services.upstream, insistentFetch());
-      ctx.set("access-control-allow-origin", "*");
       ctx.body = await asCaller(carryOut(services, client, threadId, wish, arrivedAt));
     };
     await services.threads.stopping(threadId, carriedOut, callerOf(ctx.headers));

@@ -6,13 +6,13 @@ import { pipingFetch } from "../sse/pipe.ts";
 import { resultOfRefused } from "../stop/rollback-refused.ts";
 import type { StopResult } from "../stop/stop-run.ts";
 import { stoppedElsewhere } from "../stop/stopped-elsewhere.ts";
-import { asCaller, clientFor } from "../upstream.ts";
+import { asCaller, callersRequest, clientFor } from "../upstream.ts";
 
 export interface ClientStream {
   threadId: string;
   /** Known from the start when a run is joined. */
   runId?: string;
-  /** The caller's own query, for a join. */
+  /** The caller's own query. */
   query?: string;
   /** The body to create the run with. */
   body?: string;
@@ -49,7 +49,7 @@ export async function streamToClient(services: Services, ctx: Context, options: 
   const { fetch, wire } = pipingFetch({
     response: ctx.res,
     keep: options.keep,
-    body: options.body,
+    request: options.body === undefined ? undefined : callersRequest(ctx.headers, services.upstream, options.body),
     query: options.query,
     signal: gone.signal,
     resumeAt: () => (runId ? `/threads/${threadId}/runs/${runId}/stream` : undefined),
