@@ -43,7 +43,10 @@ export function pipingFetch(options: PipeOptions): { fetch: typeof fetch; wire: 
   const wire: Wire = { open: false, newline: "\n" };
   const fetch: typeof globalThis.fetch = async (input, init) => {
     const sent = init?.method === "POST" ? { ...init, ...options.request } : init;
-    const answer = await upstreamFetch(wire.open ? input : withQuery(String(input), options.query), sent);
+    const answer = await upstreamFetch(
+      wire.open ? input : withQuery(String(input), options.query),
+      wire.open && options.request ? fromStart(sent) : sent,
+    );
     const isStream = answer.headers.get("content-type")?.includes("text/event-stream") ?? false;
     if (!answer.ok || !isStream || !answer.body) return answer;
     if (!wire.open) {
@@ -59,6 +62,13 @@ export function pipingFetch(options: PipeOptions): { fetch: typeof fetch; wire: 
     return new Response(thinBody(forward(answer.body, options, wire)), { headers });
   };
   return { fetch, wire };
+}
+
+/** A run that was created here is taken up from its start, if its stream broke before there was an id to go on from. */
+function fromStart(init: RequestInit | undefined): RequestInit {
+  const headers = new Headers(init?.headers);
+  if (!headers.has("last-event-id")) headers.set("last-event-id", "-1");
+  return { ...init, headers: Object.fromEntries(headers) };
 }
 
 function withQuery(url: string, query: string | undefined): string {

@@ -75,8 +75,9 @@ describe("reads of a thread", () => {
     threads.hungUp("t");
     const happened = watch({ read: threads.quiet("t") });
     const { over } = stopping();
-    // The moment after a hang-up is a stretch of time, and it has to be over here.
-    await new Promise((later) => setTimeout(later, 200));
+    // The moment after a later hang-up is over, and so is this one's.
+    threads.hungUp("u");
+    await threads.quiet("u");
     expect(happened).toEqual([]);
     over.open();
     await expect.poll(() => happened).toEqual(["read"]);
