@@ -42,17 +42,19 @@ export const toRoot = "../..";
 /** So many runs go on at once on either server, unless it is told otherwise. */
 const usualWorkers = 20;
 
-/** The real JS dev server, with graphs given as `{ name: "path/from/the/root.ts:export" }` and storage of its own. */
+/** The real JS dev server, with graphs given as `{ name: "path/from/the/root.ts:export" }` and storage of its own; `files` of tests/fixtures lie beside it. */
 export async function startDevServer(
   graphs: Record<string, string>,
   env: Record<string, string>,
   config: Config = {},
   workers = usualWorkers,
+  files: string[] = [],
 ): Promise<DevServer> {
   mkdirSync(join(root, ".tmp"), { recursive: true });
   const directory = mkdtempSync(join(root, ".tmp/server-"));
   const paths = Object.entries(graphs).map(([name, path]) => [name, `${toRoot}/${path}`]);
   writeFileSync(join(directory, "langgraph.json"), JSON.stringify({ graphs: Object.fromEntries(paths), ...config }));
+  for (const file of files) copyFileSync(join(root, "tests/fixtures", file), join(directory, file));
   writeFileSync(join(directory, ".gitignore"), "*\n.langgraph_api\n");
   const port = await freePort();
   const cli = join(root, "node_modules/@langchain/langgraph-cli/dist/cli/cli.mjs");
@@ -69,7 +71,7 @@ export async function startPythonServer(
 ): Promise<DevServer> {
   const directory = mkdtempSync(join(tmpdir(), "fermata-python-"));
   const fixtures = join(root, "tests/fixtures/python");
-  for (const file of ["graphs.py", "shapes.py", "gated.py", "providers.py", "auth.py"])
+  for (const file of ["graphs.py", "shapes.py", "gated.py", "providers.py", "auth.py", "http_app.py"])
     copyFileSync(join(fixtures, file), join(directory, file));
   const own = JSON.parse(readFileSync(join(fixtures, "langgraph.json"), "utf8")) as Config;
   writeFileSync(join(directory, "langgraph.json"), JSON.stringify({ ...own, ...config }));
