@@ -18,6 +18,7 @@ import { holdDuringStops } from "./routes/hold.ts";
 import { runsCreate } from "./routes/runs-create.ts";
 import { runsJoin } from "./routes/runs-join.ts";
 import { runsStream } from "./routes/runs-stream.ts";
+import { upgrades } from "./routes/socket.ts";
 import { stopThread } from "./routes/stop.ts";
 import { threadStream } from "./routes/thread-stream.ts";
 import { webPage } from "./routes/web.ts";
@@ -48,7 +49,8 @@ export function createApp(settings: Settings, log: Logger): App {
   const stops = new Stops({ threads, snapshots, server, metrics }, settings.messagesKey);
   const hangUps = new HangUps({ settings, upstream, log, threads, readers, stops });
   const services: Services = { settings, upstream, log, metrics, threads, readers, snapshots, stops, hangUps, server };
-  const { passOn, upgrade } = createPassOn(upstream);
+  const { passOn, upgrade: passUpgradeOn } = createPassOn(upstream);
+  const upgrade = upgrades(services, passUpgradeOn);
   const router = new Router();
   router.get("/-/healthy", healthy());
   router.get("/-/ready", ready(services));
