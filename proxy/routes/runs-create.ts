@@ -26,11 +26,13 @@ export function runsCreate(services: Services, passOn: PassOn): Middleware {
       if (body && asked && asked.on_disconnect === undefined) delete body.on_disconnect;
       let runId: string | undefined;
       let leave: ((runEnded: boolean) => void) | undefined;
+      let close: (() => void) | undefined;
       const answered = await passOn(ctx, {
         body: body ? asText(body) : text,
         onHeaders(headers) {
           runId = /\/runs\/([^/?]+)/.exec(String(headers["content-location"] ?? ""))?.[1];
           if (runId && isWait) leave = services.readers.join(runId);
+          if (runId && isWait) close = services.threads.reading(threadId);
           created(runId);
           if (runId) services.snapshots.watch(runId, { threadId, caller: ctx.headers, key });
         },
@@ -38,6 +40,7 @@ export function runsCreate(services: Services, passOn: PassOn): Middleware {
       leave?.(answered);
       if (isWait && answered && runId) services.snapshots.ended(runId);
       if (isWait && !answered && runId) services.hangUps.left(ctx.headers, threadId, runId, asked?.on_disconnect);
+      close?.();
     } finally {
       created();
     }

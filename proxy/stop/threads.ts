@@ -2,6 +2,8 @@ import { setTimeout as delay } from "node:timers/promises";
 
 /** A client that hangs up may be sending its Stop on another connection; so long its reads are held, in milliseconds. */
 const afterHangUp = 150;
+/** A client that hangs up and then asks on another connection may be heard in the other order; so long it is held while a run is streamed here, in milliseconds. */
+const beforeHangUp = 100;
 /** No stop holds a read for longer than this, in milliseconds. */
 const longestHold = 10_000;
 
@@ -14,8 +16,12 @@ interface Thread {
   held: Set<() => void>;
   stops: Set<Promise<unknown>>;
   hungUpAt: number;
+  /** Readers of its runs. */
+  readers: number;
   /** Wakes those who wait to see whether a stop, or a run, is still to come. */
   wake: Set<() => void>;
+  /** Wakes those who wait to see whether a reader has just left. */
+  wakeOnHangUp: Set<() => void>;
 }
 
 /**
@@ -72,7 +78,7 @@ export class Threads {
   async admitTogether(threadId: string, arrivedAt: number): Promise<boolean> {
     const thread = this.#open(threadId);
     const rest = arrivedAt + sentTogether - performance.now();
-    if (thread.held.size === 0 && rest > 0) await this.#wakeOr(thread, rest);
+    if (thread.held.size === 0 && rest > 0) await this.#wakeOr(thread.wake, rest);
     const admitted = [...thread.held];
     thread.held.clear();
     for (const admit of admitted) admit();
@@ -94,7 +100,7 @@ export class Threads {
       () => undefined,
     );
     thread.stops.add(over);
-    for (const wake of thread.wake) wake();
+    for (const wake of [...thread.wake, ...thread.wakeOnHangUp]) wake();
     void over.then(() => {
       thread.stops.delete(over);
       this.#sweep(threadId);
@@ -102,9 +108,20 @@ export class Threads {
     return await running;
   }
 
+  /** Somebody reads one of the thread's runs; returns what tells that it has gone. */
+  reading(threadId: string): () => void {
+    this.#open(threadId).readers += 1;
+    return () => {
+      this.#open(threadId).readers -= 1;
+      this.#sweep(threadId);
+    };
+  }
+
   /** A reader of a run has left before its end. */
   hungUp(threadId: string): void {
-    this.#open(threadId).hungUpAt = Date.now();
+    const thread = this.#open(threadId);
+    thread.hungUpAt = Date.now();
+    for (const wake of thread.wakeOnHangUp) wake();
     setTimeout(() => this.#sweep(threadId), afterHangUp + 1).unref();
   }
 
@@ -125,22 +142,23 @@ export class Threads {
   async quiet(threadId: string): Promise<void> {
     const thread = this.#threads.get(threadId);
     if (!thread) return;
+    if (thread.readers > 0 && thread.stops.size === 0) await this.#wakeOr(thread.wakeOnHangUp, beforeHangUp);
     const rest = thread.hungUpAt + afterHangUp - Date.now();
-    if (rest > 0 && thread.stops.size === 0) await this.#wakeOr(thread, rest);
+    if (rest > 0 && thread.stops.size === 0) await this.#wakeOr(thread.wake, rest);
     const deadline = Date.now() + longestHold;
     while (thread.stops.size > 0 && Date.now() < deadline) {
       await within(deadline - Date.now(), Promise.all(thread.stops));
     }
   }
 
-  async #wakeOr(thread: Thread, milliseconds: number): Promise<void> {
+  async #wakeOr(wakers: Thread["wake"], milliseconds: number): Promise<void> {
     let wake!: () => void;
     const woken = new Promise<void>((resolve) => {
       wake = resolve;
     });
-    thread.wake.add(wake);
+    wakers.add(wake);
     await within(milliseconds, woken);
-    thread.wake.delete(wake);
+    wakers.delete(wake);
   }
 
   #open(threadId: string): Thread {
@@ -149,7 +167,9 @@ export class Threads {
       held: new Set(),
       stops: new Set(),
       hungUpAt: 0,
+      readers: 0,
       wake: new Set(),
+      wakeOnHangUp: new Set(),
     };
     this.#threads.set(threadId, thread);
     return thread;
@@ -157,7 +177,7 @@ export class Threads {
 
   #sweep(threadId: string): void {
     const thread = this.#threads.get(threadId);
-    if (!thread || thread.creations.size > 0 || thread.stops.size > 0) return;
+    if (!thread || thread.creations.size > 0 || thread.stops.size > 0 || thread.readers > 0) return;
     if (Date.now() - thread.hungUpAt > afterHangUp) this.#threads.delete(threadId);
   }
 }
