@@ -42,6 +42,8 @@ export function cancelRun(services: Services, passOn: PassOn): Middleware {
 function answer(ctx: Context, kind: ServerKind | undefined, result: StopResult): void {
   const { wait } = ctx.query;
   ctx.set("access-control-allow-origin", "*");
+  // Nothing at all: Python's SDK takes any body for JSON, and Koa would write the status.
+  ctx.body = null;
   if (kind === "js") {
     // Its `wait` is true for every value but the empty one, `0` included.
     ctx.status = wait ? 204 : 202;

@@ -129,11 +129,12 @@ describe.each(all)("$name", (client) => {
   it("has two tabs on one thread: one stops, the other goes on", async () => {
     const first = await open();
     const id = mark("tabs");
-    await inMidText(flow, first, id);
+    const call = await inMidText(flow, first, id);
     const second = await open(threadOf(first));
     await stopButton(first).click();
     await settled(first);
     expect(await shown(first)).toEqual([id, cutText]);
+    if (client.hangUpStops) await call.closed.opened;
     await second.reload();
     if (!client.keptLater) await expectKept(second, [id, cutText]);
     await goesOn(flow, second, `next, ${id}`);

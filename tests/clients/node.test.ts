@@ -60,7 +60,10 @@ const clients: [string, Begin][] = [
   ["plain SSE, POST /stop", plainSse(async (url, threadId) => void (await post(`${url}/threads/${threadId}/stop`)))],
   [
     "plain SSE, cancel",
-    plainSse(async (url, threadId, runId) => void (await post(`${url}/threads/${threadId}/runs/${runId}/cancel`))),
+    plainSse(async (url, threadId, runId) => {
+      const answer = await post(`${url}/threads/${threadId}/runs/${runId}/cancel`);
+      expect([answer.status, await answer.text()]).toEqual([202, ""]);
+    }),
   ],
 ];
 
