@@ -21,6 +21,7 @@ import { runsAwait } from "./routes/runs-await.ts";
 import { runsCreate } from "./routes/runs-create.ts";
 import { runsJoin } from "./routes/runs-join.ts";
 import { runsStream } from "./routes/runs-stream.ts";
+import { upgrades } from "./routes/socket.ts";
 import { stopThread } from "./routes/stop.ts";
 import { threadStream } from "./routes/thread-stream.ts";
 import { webPage } from "./routes/web.ts";
@@ -51,7 +52,8 @@ export function createApp(settings: Settings, log: Logger): App {
   const stops = new Stops({ threads, snapshots, server, metrics, settings });
   const hangUps = new HangUps({ settings, upstream, log, threads, readers, stops });
   const services: Services = { settings, upstream, log, metrics, threads, readers, snapshots, stops, hangUps, server };
-  const { passOn, upgrade } = createPassOn(upstream);
+  const { passOn, upgrade: passUpgradeOn } = createPassOn(upstream);
+  const upgrade = upgrades(services, passUpgradeOn);
   const router = new Router({ strict: true, sensitive: true });
   router.get("/-/healthy", healthy());
   router.get("/-/ready", ready(services));

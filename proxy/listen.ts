@@ -15,11 +15,17 @@ export interface Listening {
   close(grace?: number): Promise<void>;
 }
 
+/** What goes on at this moment. */
+interface Open {
+  inHand: Iterable<ServerResponse>;
+  /** WebSockets. */
+  sockets: Iterable<Duplex>;
+}
+
 /** Throws what `listen` fails with; `EADDRINUSE` if the port is taken. */
 export async function listen(app: App, host: string, port: number): Promise<Listening> {
   const server = createServer();
   const inHand = new Set<ServerResponse>();
-  const webSockets = new Set<Duplex>();
   server.on("request", (_request, response) => {
     inHand.add(response);
     if (!server.listening) response.shouldKeepAlive = false;
@@ -34,9 +40,11 @@ export async function listen(app: App, host: string, port: number): Promise<List
   server.requestTimeout = 0;
   // Longer than load balancers keep theirs, or they would send a request into a connection that is just being closed.
   server.keepAliveTimeout = 75_000;
+  const sockets = new Set<Duplex>();
   server.on("upgrade", (request, socket, head) => {
-    webSockets.add(socket);
-    socket.once("close", () => webSockets.delete(socket));
+    // The server counts them as connections, but doesn't close them.
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
     app.upgrade(request, socket, head).catch(() => socket.destroy());
   });
   await new Promise<void>((resolve, reject) => {
@@ -48,16 +56,12 @@ export async function listen(app: App, host: string, port: number): Promise<List
   return {
     url: `http://${name}:${bound}`,
     port: bound,
-    close: (grace = 0) => close(app, { server, inHand, webSockets }, grace),
+    close: (grace = 0) => close(app, server, { inHand, sockets }, grace),
   };
 }
 
 /** Streams end after `grace`; their clients go on with another replica. A stop under way is carried out in any case. */
-async function close(
-  app: App,
-  { server, inHand, webSockets }: { server: Server; inHand: Set<ServerResponse>; webSockets: Set<Duplex> },
-  grace: number,
-): Promise<void> {
+async function close(app: App, server: Server, { inHand, sockets }: Open, grace: number): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
   });
@@ -70,7 +74,6 @@ async function close(
   // What the stops answer is still on its way.
   await Promise.race([closed, delay(lastWords, undefined, { ref: false })]);
   server.closeAllConnections();
-  // The HTTP server knows them no more.
-  for (const socket of webSockets) socket.destroy();
+  for (const socket of sockets) socket.destroy();
   await closed;
 }

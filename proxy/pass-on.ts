@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Readable } from "node:stream";
 import { createProxyServer } from "httpxy";
@@ -15,11 +16,19 @@ export interface PassOnOptions {
 /** Passes a request on as it is, and its answer back as it comes. Resolves to false when the caller left before the end. */
 export type PassOn = (ctx: Context, options?: PassOnOptions) => Promise<boolean>;
 
+/** Takes over what goes to and fro on a WebSocket, once it is open. */
+export type Between = (client: Duplex, server: Socket) => Promise<void>;
+
+/** Passes a WebSocket on: its bytes as they come, or through `between`. Resolves when the client's side has closed. */
+export type PassUpgradeOn = (
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  between?: Between,
+) => Promise<void>;
+
 /** The reverse proxy for everything that isn't Fermata's own, WebSockets included. */
-export function createPassOn(upstream: Upstream): {
-  passOn: PassOn;
-  upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void>;
-} {
+export function createPassOn(upstream: Upstream): { passOn: PassOn; upgrade: PassUpgradeOn } {
   const proxy = createProxyServer({
     target: upstream.url,
     changeOrigin: true,
@@ -64,8 +73,29 @@ export function createPassOn(upstream: Upstream): {
     return await ended;
   };
 
-  const upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+  const opened = new WeakMap<Socket, () => void>();
+  const betweens = new WeakMap<IncomingMessage, Between>();
+  proxy.on("proxyReqWs", (sent, request, socket) => {
+    const between = betweens.get(request);
+    if (!between) return;
+    sent.once("upgrade", (_answer, server: Socket) =>
+      opened.set(server, () => {
+        // The library has just joined the two; not a byte has passed yet.
+        server.unpipe(socket);
+        socket.unpipe(server);
+        between(socket, server).catch((error: unknown) => socket.destroy(error as Error));
+      }),
+    );
+  });
+  proxy.on("open", (server) => opened.get(server)?.());
+
+  const upgrade: PassUpgradeOn = async (request, socket, head, between) => {
     request.headers = upstreamHeaders(request.headers, upstream.apiKey);
+    if (between) {
+      betweens.set(request, between);
+      // What is compressed can't be looked into.
+      delete request.headers["sec-websocket-extensions"];
+    }
     await proxy.ws(
       request,
       socket as Parameters<typeof proxy.ws>[1],

@@ -23,7 +23,7 @@ export class ServerKindProbe {
   async kind(): Promise<ServerKind | undefined> {
     if (this.#known) return this.#known;
     this.#asking ??= this.ask()
-      
+      .catch(undefinedIfLate)
       .finally(() => {
         this.#asking = undefined;
       });

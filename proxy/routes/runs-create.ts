@@ -29,9 +29,11 @@ export function runsCreate(services: Services, passOn: PassOn): Middleware {
       if (body && asked && asked.on_disconnect === undefined) delete body.on_disconnect;
       let runId: string | undefined;
       let leave: ((runEnded: boolean) => void) | undefined;
+      let close: (() => void) | undefined;
       const onRun = (contentLocation: string) => {
         runId = /\/runs\/([^/?]+)/.exec(contentLocation)?.[1];
         if (runId && isWait) leave = services.readers.join(runId);
+        if (runId && isWait) close = services.threads.reading(threadId);
         created(runId);
         if (runId) services.snapshots.watch(runId, { threadId, caller: ctx.headers, key });
         return runId;
@@ -47,6 +49,7 @@ export function runsCreate(services: Services, passOn: PassOn): Middleware {
       leave?.(answered);
       if (isWait && answered && runId) services.snapshots.ended(runId);
       if (isWait && !answered && runId) services.hangUps.left(ctx.headers, threadId, runId, asked?.on_disconnect);
+      close?.();
     } finally {
       created();
     }

@@ -38,6 +38,7 @@ export async function streamToClient(services: Services, ctx: Context, options: 
   let runId = options.runId;
   let stopped: Promise<StopResult> | undefined;
   let leave: ((runEnded: boolean) => void) | undefined;
+  let close: (() => void) | undefined;
   let unwatch = watch(services, runId, (stop) => {
     stopped = stop;
   });
@@ -63,6 +64,7 @@ export async function streamToClient(services: Services, ctx: Context, options: 
         });
       }
       leave = services.readers.join(runId);
+      close = services.threads.reading(threadId);
       services.metrics.streams.inc();
       options.onRun?.(runId);
       if (ctx.res.destroyed) gone.abort();
@@ -89,6 +91,7 @@ export async function streamToClient(services: Services, ctx: Context, options: 
     if (leave) services.metrics.streams.dec();
     if (!gone.signal.aborted && runId) services.snapshots.ended(runId);
     if (gone.signal.aborted && runId) services.hangUps.left(ctx.headers, threadId, runId, options.onDisconnect);
+    close?.();
     unwatch();
     ctx.res.off("close", onClose);
   }

@@ -2,6 +2,8 @@ import { setTimeout as delay } from "node:timers/promises";
 
 /** A client that hangs up may be sending its Stop on another connection; so long its reads are held, in milliseconds. */
 const afterHangUp = 150;
+/** A client that hangs up and then asks on another connection may be heard in the other order; so long it is held while a run is streamed here, in milliseconds. */
+const beforeHangUp = 100;
 /** No stop holds a read for longer than this, in milliseconds. */
 const longestHold = 10_000;
 
@@ -20,8 +22,12 @@ interface Thread {
   held: Set<() => void>;
   stops: Set<Stopping>;
   hungUpAt: number;
+  /** Readers of its runs. */
+  readers: number;
   /** Wakes those who wait to see whether a stop, or a run, is still to come. */
   wake: Set<() => void>;
+  /** Wakes those who wait to see whether a reader has just left. */
+  wakeOnHangUp: Set<() => void>;
 }
 
 /**
@@ -78,7 +84,7 @@ export class Threads {
   async admitTogether(threadId: string, arrivedAt: number): Promise<boolean> {
     const thread = this.#open(threadId);
     const rest = () => arrivedAt + sentTogether - performance.now();
-    while (thread.held.size === 0 && rest() > 0) await this.#wakeOr(thread, rest());
+    while (thread.held.size === 0 && rest() > 0) await this.#wakeOr(thread.wake, rest());
     const admitted = [...thread.held];
     thread.held.clear();
     for (const admit of admitted) admit();
@@ -98,7 +104,7 @@ export class Threads {
   async stopping<T>(threadId: string, stop: (granted: () => void) => Promise<T>, asker?: string): Promise<T> {
     const thread = this.#open(threadId);
     const wake = () => {
-      for (const awake of thread.wake) awake();
+      for (const awake of [...thread.wake, ...thread.wakeOnHangUp]) awake();
     };
     const stopping: Stopping = { over: Promise.resolve(), asker };
     const running = stop(() => {
@@ -118,9 +124,20 @@ export class Threads {
     return await running;
   }
 
+  /** Somebody reads one of the thread's runs; returns what tells that it has gone. */
+  reading(threadId: string): () => void {
+    this.#open(threadId).readers += 1;
+    return () => {
+      this.#open(threadId).readers -= 1;
+      this.#sweep(threadId);
+    };
+  }
+
   /** A reader of a run has left before its end. */
   hungUp(threadId: string): void {
-    this.#open(threadId).hungUpAt = Date.now();
+    const thread = this.#open(threadId);
+    thread.hungUpAt = Date.now();
+    for (const wake of thread.wakeOnHangUp) wake();
     setTimeout(() => this.#sweep(threadId), afterHangUp + 1).unref();
   }
 
@@ -142,22 +159,23 @@ export class Threads {
     const thread = this.#threads.get(threadId);
     if (!thread) return;
     const stops = () => stopsFor(thread, caller);
+    if (thread.readers > 0 && stops().length === 0) await this.#wakeOr(thread.wakeOnHangUp, beforeHangUp);
     const rest = () => thread.hungUpAt + afterHangUp - Date.now();
-    while (rest() > 0 && stops().length === 0) await this.#wakeOr(thread, rest());
+    while (rest() > 0 && stops().length === 0) await this.#wakeOr(thread.wake, rest());
     const deadline = Date.now() + longestHold;
     while (stops().length > 0 && Date.now() < deadline) {
       await within(deadline - Date.now(), Promise.all(stops().map(({ over }) => over)));
     }
   }
 
-  async #wakeOr(thread: Thread, milliseconds: number): Promise<void> {
+  async #wakeOr(wakers: Thread["wake"], milliseconds: number): Promise<void> {
     let wake!: () => void;
     const woken = new Promise<void>((resolve) => {
       wake = resolve;
     });
-    thread.wake.add(wake);
+    wakers.add(wake);
     await within(milliseconds, woken);
-    thread.wake.delete(wake);
+    wakers.delete(wake);
   }
 
   #open(threadId: string): Thread {
@@ -166,7 +184,9 @@ export class Threads {
       held: new Set(),
       stops: new Set(),
       hungUpAt: 0,
+      readers: 0,
       wake: new Set(),
+      wakeOnHangUp: new Set(),
     };
     this.#threads.set(threadId, thread);
     return thread;
@@ -174,7 +194,7 @@ export class Threads {
 
   #sweep(threadId: string): void {
     const thread = this.#threads.get(threadId);
-    if (!thread || thread.creations.size > 0 || thread.stops.size > 0) return;
+    if (!thread || thread.creations.size > 0 || thread.stops.size > 0 || thread.readers > 0) return;
     if (Date.now() - thread.hungUpAt > afterHangUp) this.#threads.delete(threadId);
   }
 }

@@ -83,6 +83,25 @@ describe("reads of a thread", () => {
     await expect.poll(() => happened).toEqual(["read"]);
   });
 
+  it("wait for the Stop of a reader whose hang-up is heard after them", async () => {
+    const gone = threads.reading("t");
+    const happened = watch({ read: threads.quiet("t") });
+    await immediate();
+    threads.hungUp("t");
+    const { over } = stopping();
+    gone();
+    await new Promise((later) => setTimeout(later, 200));
+    expect(happened).toEqual([]);
+    over.open();
+    await expect.poll(() => happened).toEqual(["read"]);
+    expect(await after(threads.quiet("u"))).toBeLessThan(50);
+  });
+
+  it("are held for a moment only while a run is read, once it is left", async () => {
+    threads.reading("t")();
+    expect(await after(threads.quiet("t"))).toBeLessThan(50);
+  });
+
   it("are not held for a moment more when the Stop is over before it", async () => {
     threads.hungUp("t");
     const { over, stopped } = stopping();
