@@ -80,7 +80,12 @@ export function createApp(settings: Settings, log: Logger): App {
     await next();
   });
   koa.use(webPage());
-  koa.use(router.routes());
+  const routes = router.routes();
+  koa.use(async function toItsRoute(ctx, next) {
+    // A `HEAD` of a stream is no reader: the server answers it.
+    const isHeadOfTheirs = ctx.method === "HEAD" && !ctx.path.startsWith("/-/");
+    await (isHeadOfTheirs ? next() : routes(ctx as Parameters<typeof routes>[0], next));
+  });
   koa.use(holdDuringStops(services));
   koa.use(async function passOnTheRest(ctx) {
     await passOn(ctx);

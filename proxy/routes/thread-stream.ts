@@ -17,7 +17,9 @@ import { requireId } from "./ids.ts";
  * more: a replay shows it as it was.
  */
 export function threadStream(services: Services): Middleware {
-  return async function joinThread(ctx) {
+  return async function joinThread(ctx, next) {
+    // It has no such route.
+    if ((await services.server.kind()) === "js") return void (await next());
     const threadId = requireId("thread_id", ctx.params.thread_id);
     const client = clientFor(ctx.headers, services.upstream);
     await asCaller(client.threads.get(threadId));

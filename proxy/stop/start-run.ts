@@ -62,9 +62,12 @@ export async function startRun(services: Services, starter: Starter, command: Ru
 }
 
 async function send({ upstream }: Services, { caller, threadId, search }: Starter, command: RunStart) {
+  const { headers, body } = callersRequest(caller, upstream, asText(command));
   const answer = await upstreamFetch(`${upstream.url}/threads/${threadId}/commands${search}`, {
     method: "POST",
-    ...callersRequest(caller, upstream, asText(command)),
+    // A socket's caller names no type.
+    headers: { "content-type": "application/json", ...headers },
+    body,
   });
   return new UpstreamAnswer(answer.status, await answer.text(), Object.fromEntries(answer.headers));
 }
