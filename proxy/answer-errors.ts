@@ -20,7 +20,6 @@ export function answerErrors(log: Logger): Middleware {
       if (thrown instanceof UpstreamAnswer) return passBack(ctx, thrown);
       const error = asProxyError(thrown);
       if (error.status >= 500) log.error({ err: thrown, method: ctx.method, path: ctx.path }, error.message);
-      ctx.set("access-control-allow-origin", "*");
       ctx.status = error.status;
       ctx.body = error.toJSON();
       // The rest of a body that is too large is not read.
@@ -36,4 +35,6 @@ export function passBack(ctx: Context, { status, headers, body }: UpstreamAnswer
     if (value !== undefined && !rebuilt.has(name)) ctx.set(name, value);
   }
   ctx.body = body;
+  // Koa would name a type for text of which the server says nothing.
+  if (!headers["content-type"]) ctx.remove("content-type");
 }

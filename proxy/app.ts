@@ -5,6 +5,7 @@ import Koa from "koa";
 import type { Logger } from "pino";
 import { admit } from "./admit.ts";
 import { answerErrors } from "./answer-errors.ts";
+import { cors } from "./cors.ts";
 import type { Settings } from "./env.ts";
 import { asProxyError } from "./errors.ts";
 import { Metrics } from "./metrics.ts";
@@ -15,9 +16,12 @@ import { cancelMany } from "./routes/cancel-many.ts";
 import { commands } from "./routes/commands.ts";
 import { healthy, ready, showMetrics } from "./routes/health.ts";
 import { holdDuringStops } from "./routes/hold.ts";
+import { ownAddress } from "./routes/own-address.ts";
+import { runsAwait } from "./routes/runs-await.ts";
 import { runsCreate } from "./routes/runs-create.ts";
 import { runsJoin } from "./routes/runs-join.ts";
 import { runsStream } from "./routes/runs-stream.ts";
+import { upgrades } from "./routes/socket.ts";
 import { stopOnThread } from "./routes/stop.ts";
 import { threadStream } from "./routes/thread-stream.ts";
 import { webPage } from "./routes/web.ts";
@@ -46,17 +50,19 @@ export function createApp(settings: Settings, log: Logger): App {
   const server = new ServerKindProbe(upstream);
   const metrics = new Metrics();
   const snapshots = new Snapshots({ settings, upstream, metrics, log });
-  const stops = new Stops({ threads, snapshots, server, metrics }, settings.messagesKey);
+  const stops = new Stops({ threads, snapshots, server, metrics, settings });
   const hangUps = new HangUps({ settings, upstream, log, threads, readers, stops });
   const stepEnds = new StepEnds({ stops, metrics });
   const looking = { threads, readers, snapshots, stops, stepEnds, hangUps };
   const services: Services = { settings, upstream, log, metrics, server, ...looking };
-  const { passOn, upgrade } = createPassOn(upstream);
-  const router = new Router();
+  const { passOn, upgrade: passUpgradeOn } = createPassOn(upstream);
+  const upgrade = upgrades(services, passUpgradeOn);
+  const router = new Router({ strict: true, sensitive: true });
   router.get("/-/healthy", healthy());
   router.get("/-/ready", ready(services));
   router.get("/-/metrics", showMetrics(services));
   router.post("/threads/:thread_id/stop", stopOnThread(services));
+  router.get("/threads/:thread_id/runs/:run_id/join", runsAwait(services));
   router.post("/threads/:thread_id/runs/:run_id/cancel", cancelRun(services, passOn));
   router.post("/runs/cancel", cancelMany(services, passOn));
   router.get("/threads/:thread_id/stream", threadStream(services));
@@ -65,15 +71,24 @@ export function createApp(settings: Settings, log: Logger): App {
   router.post("/threads/:thread_id/runs", runsCreate(services, passOn));
   router.post("/threads/:thread_id/runs/wait", runsCreate(services, passOn));
   router.post("/threads/:thread_id/commands", commands(services, passOn));
+  router.post("/ui/:graph_id", ownAddress(services));
+  router.get("/.well-known/agent-card.json", ownAddress(services));
+  router.get("/a2a/:assistant_id/.well-known/:card", ownAddress(services));
 
   const koa = new Koa();
+  koa.use(cors(settings, upstream));
   koa.use(answerErrors(log));
   koa.use(async function admitRequest(ctx, next) {
     admit(ctx.req);
     await next();
   });
   koa.use(webPage());
-  koa.use(router.routes());
+  const routes = router.routes();
+  koa.use(async function toItsRoute(ctx, next) {
+    // A `HEAD` of a stream is no reader: the server answers it.
+    const isHeadOfTheirs = ctx.method === "HEAD" && !ctx.path.startsWith("/-/");
+    await (isHeadOfTheirs ? next() : routes(ctx as Parameters<typeof routes>[0], next));
+  });
   koa.use(holdDuringStops(services));
   koa.use(async function passOnTheRest(ctx) {
     await passOn(ctx);

@@ -17,6 +17,11 @@ export function upstreamHeaders(headers: IncomingHttpHeaders, apiKey: string | u
   return apiKey && anonymous ? { ...forwarded, "x-api-key": apiKey } : forwarded;
 }
 
+/** The same for two requests of one caller. */
+export function callerOf({ authorization, "x-api-key": apiKey, cookie }: IncomingHttpHeaders): string {
+  return JSON.stringify([authorization, apiKey, cookie]);
+}
+
 /**
  * Throws `ProxyError` 400 if a credential comes twice. Node would drop the
  * second `Authorization` and join two keys, so it takes the headers as they

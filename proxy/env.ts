@@ -4,11 +4,22 @@ const url = z
   .url({ protocol: /^https?$/, error: "must be an http or https URL" })
   .transform((value) => value.replace(/\/+$/, ""));
 
+/** Origins as browsers send them, with commas between; `*` stands for all. */
+const origins = z
+  .string()
+  .transform((list) => list.split(",").map((origin) => origin.trim()))
+  .refine((list) => list.every((origin) => origin === "*" || isOrigin(origin)), {
+    error: "must be origins such as https://app.example.com, with commas between",
+  });
+
+const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text;
+
 const schema = z.object({
   LANGGRAPH_API_URL: url.default("http://127.0.0.1:2024"),
   LANGGRAPH_API_KEY: z.string().optional(),
   HOST: z.string().default("127.0.0.1"),
   PORT: z.coerce.number({ error: "must be a number" }).int().min(0).max(65535).default(8000),
+  CORS_ORIGINS: origins.optional(),
   BODY_LIMIT: z.coerce
     .number({ error: "must be a number of bytes" })
     .int()
@@ -32,6 +43,8 @@ export interface Settings {
   upstreamKey?: string;
   host: string;
   port: number;
+  /** Whose pages may use the proxy; undefined: whom the server lets. */
+  corsOrigins?: string[];
   /** The largest body of a run creation, in bytes. */
   bodyLimit: number;
   /** What a reader's hang-up means: what the run was created with, always Stop, or never. */
@@ -63,6 +76,7 @@ export function readSettings(env: Record<string, string | undefined>): Settings 
     upstreamKey: data.LANGGRAPH_API_KEY,
     host: data.HOST,
     port: data.PORT,
+    corsOrigins: data.CORS_ORIGINS,
     bodyLimit: data.BODY_LIMIT,
     onDisconnect: data.ON_DISCONNECT,
     rejoinGrace: data.REJOIN_GRACE * 1000,

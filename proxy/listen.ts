@@ -1,5 +1,6 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import type { App } from "./app.ts";
 
@@ -12,6 +13,13 @@ export interface Listening {
   port: number;
   /** Takes no new connection; resolves when those there are have ended, or after `grace` milliseconds and the stops under way. */
   close(grace?: number): Promise<void>;
+}
+
+/** What goes on at this moment. */
+interface Open {
+  inHand: Iterable<ServerResponse>;
+  /** WebSockets. */
+  sockets: Iterable<Duplex>;
 }
 
 /** Throws what `listen` fails with; `EADDRINUSE` if the port is taken. */
@@ -32,7 +40,11 @@ export async function listen(app: App, host: string, port: number): Promise<List
   server.requestTimeout = 0;
   // Longer than load balancers keep theirs, or they would send a request into a connection that is just being closed.
   server.keepAliveTimeout = 75_000;
+  const sockets = new Set<Duplex>();
   server.on("upgrade", (request, socket, head) => {
+    // The server counts them as connections, but doesn't close them.
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
     app.upgrade(request, socket, head).catch(() => socket.destroy());
   });
   await new Promise<void>((resolve, reject) => {
@@ -41,11 +53,15 @@ export async function listen(app: App, host: string, port: number): Promise<List
   });
   const bound = (server.address() as AddressInfo).port;
   const name = host.includes(":") ? `[${host}]` : host;
-  return { url: `http://${name}:${bound}`, port: bound, close: (grace = 0) => close(app, server, inHand, grace) };
+  return {
+    url: `http://${name}:${bound}`,
+    port: bound,
+    close: (grace = 0) => close(app, server, { inHand, sockets }, grace),
+  };
 }
 
 /** Streams end after `grace`; their clients go on with another replica. A stop under way is carried out in any case. */
-async function close(app: App, server: Server, inHand: Iterable<ServerResponse>, grace: number): Promise<void> {
+async function close(app: App, server: Server, { inHand, sockets }: Open, grace: number): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
   });
@@ -58,5 +74,6 @@ async function close(app: App, server: Server, inHand: Iterable<ServerResponse>,
   // What the stops answer is still on its way.
   await Promise.race([closed, delay(lastWords, undefined, { ref: false })]);
   server.closeAllConnections();
+  for (const socket of sockets) socket.destroy();
   await closed;
 }

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Readable } from "node:stream";
 import { createProxyServer } from "httpxy";
@@ -15,11 +16,19 @@ export interface PassOnOptions {
 /** Passes a request on as it is, and its answer back as it comes. Resolves to false when the caller left before the end. */
 export type PassOn = (ctx: Context, options?: PassOnOptions) => Promise<boolean>;
 
+/** Takes over what goes to and fro on a WebSocket, once it is open. */
+export type Between = (client: Duplex, server: Socket) => Promise<void>;
+
+/** Passes a WebSocket on: its bytes as they come, or through `between`. Resolves when the client's side has closed. */
+export type PassUpgradeOn = (
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  between?: Between,
+) => Promise<void>;
+
 /** The reverse proxy for everything that isn't Fermata's own, WebSockets included. */
-export function createPassOn(upstream: Upstream): {
-  passOn: PassOn;
-  upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void>;
-} {
+export function createPassOn(upstream: Upstream): { passOn: PassOn; upgrade: PassUpgradeOn } {
   const proxy = createProxyServer({
     target: upstream.url,
     changeOrigin: true,
@@ -29,7 +38,15 @@ export function createPassOn(upstream: Upstream): {
     agent: false,
   });
   const listeners = new WeakMap<IncomingMessage, (headers: IncomingHttpHeaders) => void>();
-  proxy.on("proxyRes", (answer, request) => listeners.get(request)?.(answer.headers));
+  proxy.on("proxyRes", ({ headers }, request, response) => {
+    // Each connection has its own end; the client's stays open.
+    headers.connection = response.shouldKeepAlive ? "keep-alive" : "close";
+    delete headers["keep-alive"];
+    if (headers.location) headers.location = fromBase(headers.location, upstream.url);
+    listeners.get(request)?.(headers);
+    // A stream has begun before its first event; the head is complete when this turn is over.
+    if (headers["content-length"] === undefined) queueMicrotask(() => response.flushHeaders());
+  });
 
   const passOn: PassOn = async (ctx, { body, onHeaders } = {}) => {
     const { req, res } = ctx;
@@ -56,8 +73,29 @@ export function createPassOn(upstream: Upstream): {
     return await ended;
   };
 
-  const upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+  const opened = new WeakMap<Socket, () => void>();
+  const betweens = new WeakMap<IncomingMessage, Between>();
+  proxy.on("proxyReqWs", (sent, request, socket) => {
+    const between = betweens.get(request);
+    if (!between) return;
+    sent.once("upgrade", (_answer, server: Socket) =>
+      opened.set(server, () => {
+        // The library has just joined the two; not a byte has passed yet.
+        server.unpipe(socket);
+        socket.unpipe(server);
+        between(socket, server).catch((error: unknown) => socket.destroy(error as Error));
+      }),
+    );
+  });
+  proxy.on("open", (server) => opened.get(server)?.());
+
+  const upgrade: PassUpgradeOn = async (request, socket, head, between) => {
     request.headers = upstreamHeaders(request.headers, upstream.apiKey);
+    if (between) {
+      betweens.set(request, between);
+      // What is compressed can't be looked into.
+      delete request.headers["sec-websocket-extensions"];
+    }
     await proxy.ws(
       request,
       socket as Parameters<typeof proxy.ws>[1],
@@ -66,6 +104,16 @@ export function createPassOn(upstream: Upstream): {
     );
   };
   return { passOn, upgrade };
+}
+
+/** An address of the server's own as one below the client's base URL; any other as it is. */
+function fromBase(location: string, upstreamUrl: string): string {
+  const base = new URL(upstreamUrl);
+  if (!/^(https?:)?\/\//i.test(location)) return location;
+  const { host, pathname, search, hash } = new URL(location, base);
+  const prefix = base.pathname.replace(/\/$/, "");
+  if (host !== base.host || !`${pathname}/`.startsWith(`${prefix}/`)) return location;
+  return (pathname.slice(prefix.length) || "/") + search + hash;
 }
 
 function whenEnded(response: ServerResponse): Promise<boolean> {

@@ -7,7 +7,6 @@ export function refuseUpgrade(socket: Duplex, error: ProxyError): void {
   const body = JSON.stringify(error);
   const head = [
     `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}`,
-    "access-control-allow-origin: *",
     "connection: close",
     "content-type: application/json; charset=utf-8",
     `content-length: ${Buffer.byteLength(body)}`,

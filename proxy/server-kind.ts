@@ -19,12 +19,14 @@ export class ServerKindProbe {
     this.#upstream = upstream;
   }
 
-  /** Undefined when the server can't be reached. */
+  /** Undefined when the server takes too long to say; throws when it can't be reached. */
   async kind(): Promise<ServerKind | undefined> {
     if (this.#known) return this.#known;
-    this.#asking ??= this.ask().finally(() => {
-      this.#asking = undefined;
-    });
+    this.#asking ??= this.ask()
+      .catch(undefinedIfLate)
+      .finally(() => {
+        this.#asking = undefined;
+      });
     return await this.#asking;
   }
 
@@ -38,6 +40,11 @@ export class ServerKindProbe {
     if (answer.ok) this.#known = kind;
     return kind;
   }
+}
+
+/** A server under load may still do what it is asked; what all servers take does for it. */
+function undefinedIfLate(error: unknown): undefined {
+  if ((error as Error).name !== "TimeoutError") throw error;
 }
 
 /** How a run is made to tell of its tools: where `tools` is not to be had, by `events`, if that is wanted at its price. */

@@ -64,6 +64,20 @@ export function callerHeaders(headers: IncomingHttpHeaders, upstream: Upstream):
   return forwarded;
 }
 
+/** A request with this body in the caller's name, and with the caller's own `content-type`, if there is one. */
+export function callersRequest(
+  headers: IncomingHttpHeaders,
+  upstream: Upstream,
+  body: string,
+): { headers: Record<string, string>; body: Uint8Array<ArrayBuffer> } {
+  const type = headers["content-type"];
+  // Of text, `fetch` would say a type itself.
+  return {
+    headers: { ...callerHeaders(headers, upstream), ...(type ? { "content-type": type } : {}) },
+    body: Buffer.from(body),
+  };
+}
+
 /**
  * The SDK's client in the caller's name. `apiKey: null` keeps it from looking
  * for keys in the environment, which would overrule the caller's own.

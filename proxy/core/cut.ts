@@ -114,6 +114,8 @@ function missingInput(stop: Stop, key: string | undefined, run: CutRun, state: S
   const input = run.kwargs?.input;
   const { run_id, source } = state.metadata ?? {};
   if (!isObject(input)) return undefined;
+  // What took it in has returned, a graph of the functional API or its start: it is in the result, under ids of its own.
+  if (source === "input" && state.tasks?.some((task) => task.result != null)) return undefined;
   if (source !== "input") {
     if (run_id === stop.runId) return undefined;
     // What was streamed is no proof: a run has shown its input and been cut before it was stored.

@@ -4,7 +4,7 @@ import type { Cut, State } from "./cut.ts";
 import { callKey, entrypointOf } from "./cut.ts";
 import { answerTo } from "./fate.ts";
 import { type Item, isAI, isMessage, isObject, itemsIn, type Message, messagesIn, type ToolCall } from "./message.ts";
-import { conversationReplies, cutReplies } from "./replies.ts";
+import { type CutReply, conversationReplies, cutReplies } from "./replies.ts";
 import { stableId } from "./stable-id.ts";
 import type { Transcript } from "./transcript.ts";
 
@@ -101,12 +101,24 @@ function isPaused({ tasks }: State): boolean {
 const hasAll = (messages: Message[], wanted: Message[]) =>
   wanted.every(({ id }) => messages.some((message) => message.id === id));
 
+/** The conversation as an interrupt would leave it: each call has its answer. A rollback has nothing else by which to say what became of them. */
+export function answered(state: State, cut: Cut): State {
+  const messages = messagesIn(state.values, cut.messagesKey);
+  const all = [
+    ...settle(messages, cut),
+    ...cutReplies(messages, cut).flatMap((cutReply) => withAnswers(cutReply, cut)),
+  ];
+  return cut.messagesKey ? { ...state, values: { ...Object(state.values), [cut.messagesKey]: all } } : state;
+}
+
+function withAnswers({ reply, unheard }: CutReply, cut: Cut): Message[] {
+  const calls = reply.tool_calls ?? [];
+  return [reply, ...calls.map((call) => answer(call, reply, cut.transcript.calls, unheard, cut))];
+}
+
 /** What the conversation lacks: answers to open calls, then the replies that were cut, each with its answers. */
 function missingMessages(messages: Message[], cut: Cut): Message[] {
-  const replies = cutReplies(messages, cut).flatMap(({ reply, unheard }): Message[] => {
-    const calls = reply.tool_calls ?? [];
-    return [reply, ...calls.map((call) => answer(call, reply, cut.transcript.calls, unheard, cut))];
-  });
+  const replies = cutReplies(messages, cut).flatMap((cutReply) => withAnswers(cutReply, cut));
   const from = firstUnsettled(messages, cut);
   if (from === -1) return replies;
   const settled = settle(messages.slice(from), cut);

@@ -41,7 +41,6 @@ export function cancelMany(services: Services, passOn: PassOn): Middleware {
     // The server, too, passes over what the caller may not touch, as long as there is something else.
     const telling = failed.find((error) => !isRefusal(error)) ?? (failed.length === threadIds.length && failed[0]);
     if (telling) throw asAnswer(telling);
-    ctx.set("access-control-allow-origin", "*");
     ctx.status = 204;
   };
 }

@@ -1,4 +1,5 @@
 import type { Context, Middleware } from "koa";
+import { callerOf } from "../credentials.ts";
 import { firstLookFetch, insistentFetch } from "../insist.ts";
 import type { PassOn } from "../pass-on.ts";
 import type { ServerKind } from "../server-kind.ts";
@@ -20,28 +21,32 @@ export function cancelRun(services: Services, passOn: PassOn): Middleware {
     const runId = requireId("run_id", ctx.params.run_id);
     const action = ctx.query.action ?? "interrupt";
     if (action !== "interrupt" && action !== "rollback") return void (await passOn(ctx));
-    await services.threads.stopping(threadId, async () => {
+    const carriedOut = async (granted: () => void) => {
       const client = clientFor(ctx.headers, services.upstream, firstLookFetch());
       const last = services.stops.lastOn(threadId);
       if (last?.run.run_id === runId) {
         const { values } = await asCaller(client.threads.getState(threadId));
-        return answer(ctx, await services.server.kind(), { ...last.result, values });
+        granted();
+        return answer(ctx, await services.server.kind(), threadId, { ...last.result, values });
       }
       const run = await asCaller(client.runs.get(threadId, runId));
+      granted();
       if (isTerminal(run) && run.status !== "interrupted") return void (await passOn(ctx));
       // A run that was cut before is only looked after: undoing it now would be another's decision.
       const stop = services.stops.asked(run.run_id, isTerminal(run) ? "interrupt" : action);
       const insistent = clientFor(ctx.headers, services.upstream, insistentFetch());
       const result = await asCaller(services.stops.stop(insistent, threadId, run, stop));
-      answer(ctx, await services.server.kind(), result);
-    });
+      answer(ctx, await services.server.kind(), threadId, result);
+    };
+    await services.threads.stopping(threadId, carriedOut, callerOf(ctx.headers));
   };
 }
 
 /** As each server answers: Python 202, or 200 with the thread's values after waiting; JS 202 or 204. */
-function answer(ctx: Context, kind: ServerKind | undefined, result: StopResult): void {
+function answer(ctx: Context, kind: ServerKind | undefined, threadId: string, result: StopResult): void {
   const { wait } = ctx.query;
-  ctx.set("access-control-allow-origin", "*");
+  ctx.body = "";
+  ctx.remove("content-type");
   if (kind === "js") {
     // Its `wait` is true for every value but the empty one, `0` included.
     ctx.status = wait ? 204 : 202;
@@ -49,6 +54,8 @@ function answer(ctx: Context, kind: ServerKind | undefined, result: StopResult):
   }
   const waited = ["1", "true", "True", "yes", "on"].includes(String(wait));
   ctx.status = waited ? 200 : 202;
-  if (waited) ctx.body = JSON.stringify(result.values ?? {});
-  if (waited) ctx.type = "application/json";
+  if (!waited) return;
+  const run = `/threads/${threadId}/runs/${ctx.params.run_id}`;
+  ctx.body = JSON.stringify(result.values ?? {});
+  ctx.set({ "content-type": "application/json", "content-location": run, location: `${run}/join` });
 }

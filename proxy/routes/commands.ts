@@ -1,13 +1,10 @@
 import type { Middleware } from "koa";
 import { passBack } from "../answer-errors.ts";
-import { isObject } from "../core/message.ts";
-import { UpstreamAnswer } from "../errors.ts";
+import { callerOf } from "../credentials.ts";
 import type { PassOn } from "../pass-on.ts";
-import { asObject, asText, readText } from "../read-body.ts";
+import { asObject, readText } from "../read-body.ts";
 import type { Services } from "../services.ts";
-import { keyed } from "../sse/modes.ts";
-import { beforeRun } from "../stop/before-run.ts";
-import { callerHeaders, upstreamFetch } from "../upstream.ts";
+import { isRunStart, startRun } from "../stop/start-run.ts";
 import { requireId } from "./ids.ts";
 
 /**
@@ -20,36 +17,13 @@ export function commands(services: Services, passOn: PassOn): Middleware {
     const threadId = requireId("thread_id", ctx.params.thread_id);
     const text = await readText(ctx.req, services.settings.bodyLimit);
     const given = asObject(text);
-    if (given?.method !== "run.start" || !isObject(given.params)) {
-      await services.threads.quiet(threadId);
+    if (!isRunStart(given)) {
+      await services.threads.quiet(threadId, callerOf(ctx.headers));
       if (given?.method === "state.get") services.stops.wasRead(threadId);
       return void (await passOn(ctx, { body: text }));
     }
-    const { params } = given;
-    const created = await services.threads.creating(threadId);
-    try {
-      if (ctx.res.destroyed) return;
-      // The server's own default for these is to wait for its turn.
-      const strategy = params.multitaskStrategy ?? params.multitask_strategy ?? "enqueue";
-      const wanted = await beforeRun(services, ctx.headers, threadId, { ...params, multitask_strategy: strategy });
-      const { body, key } = keyed({ ...wanted, multitask_strategy: params.multitask_strategy });
-      const answer = await upstreamFetch(services.upstream.url + ctx.url, {
-        method: "POST",
-        headers: { ...callerHeaders(ctx.headers, services.upstream), "content-type": "application/json" },
-        body: asText({ ...given, params: body }),
-      });
-      const answered = await answer.text();
-      const runId = runIdIn(answered);
-      if (runId) services.snapshots.watch(runId, { threadId, caller: ctx.headers, key });
-      created(runId);
-      passBack(ctx, new UpstreamAnswer(answer.status, answered, Object.fromEntries(answer.headers)));
-    } finally {
-      created();
-    }
+    const starter = { caller: ctx.headers, threadId, search: ctx.search, gone: () => ctx.res.destroyed };
+    const started = await startRun(services, starter, given);
+    if (started) passBack(ctx, await started.answer);
   };
-}
-
-function runIdIn(answer: string): string | undefined {
-  const result = asObject(answer)?.result;
-  return isObject(result) && typeof result.run_id === "string" ? result.run_id : undefined;
 }

@@ -1,4 +1,5 @@
 import type { Middleware } from "koa";
+import { callerOf } from "../credentials.ts";
 import type { Services } from "../services.ts";
 
 /**
@@ -9,7 +10,8 @@ import type { Services } from "../services.ts";
 export function holdDuringStops({ threads, stops }: Services): Middleware {
   return async function hold(ctx, next) {
     const [, threadId, rest = ""] = /^\/threads\/([0-9a-f-]{36})(\/.*)?$/i.exec(ctx.path) ?? [];
-    if (threadId && !rest.endsWith("/stream") && !rest.startsWith("/stream")) await threads.quiet(threadId);
+    const isHeld = !rest.endsWith("/stream") && !rest.startsWith("/stream");
+    if (threadId && isHeld) await threads.quiet(threadId, callerOf(ctx.headers));
     if (threadId && showsThread(ctx.method, rest)) stops.wasRead(threadId);
     await next();
   };

@@ -1,4 +1,5 @@
 import type { Middleware } from "koa";
+import { callerOf } from "../credentials.ts";
 import type { PassOn } from "../pass-on.ts";
 import { asObject, asText, readText } from "../read-body.ts";
 import { toolModeOf } from "../server-kind.ts";
@@ -6,6 +7,7 @@ import type { Services } from "../services.ts";
 import { stoppable } from "../sse/modes.ts";
 import { beforeRun, withStrategy } from "../stop/before-run.ts";
 import { requireId } from "./ids.ts";
+import { waitOnStream } from "./wait-on-stream.ts";
 
 /**
  * `POST /threads/:thread_id/runs` and `…/runs/wait`: passed on, made stoppable.
@@ -16,28 +18,38 @@ export function runsCreate(services: Services, passOn: PassOn): Middleware {
     const threadId = requireId("thread_id", ctx.params.thread_id);
     const isWait = ctx.path.endsWith("/wait");
     const text = await readText(ctx.req, services.settings.bodyLimit);
-    const created = await services.threads.creating(threadId);
+    const created = await services.threads.creating(threadId, callerOf(ctx.headers));
     try {
       if (ctx.res.destroyed) return;
       const wanted = withStrategy(asObject(text), services.settings.multitaskDefault);
       const asked = wanted && (await beforeRun(services, ctx.headers, threadId, wanted));
-      const toolMode = toolModeOf(await services.server.kind(), services.settings);
+      const kind = await services.server.kind();
+      const toolMode = toolModeOf(kind, services.settings);
       const { body, key } = asked ? stoppable(asked, toolMode) : {};
       if (body && asked && asked.on_disconnect === undefined) delete body.on_disconnect;
       let runId: string | undefined;
       let leave: ((runEnded: boolean) => void) | undefined;
-      const answered = await passOn(ctx, {
-        body: body ? asText(body) : text,
-        onHeaders(headers) {
-          runId = /\/runs\/([^/?]+)/.exec(String(headers["content-location"] ?? ""))?.[1];
-          if (runId && isWait) leave = services.readers.join(runId);
-          created(runId);
-          if (runId) services.snapshots.watch(runId, { threadId, caller: ctx.headers, key });
-        },
-      });
+      let close: (() => void) | undefined;
+      const onRun = (contentLocation: string) => {
+        runId = /\/runs\/([^/?]+)/.exec(contentLocation)?.[1];
+        if (runId && isWait) leave = services.readers.join(runId);
+        if (runId && isWait) close = services.threads.reading(threadId);
+        created(runId);
+        if (runId) services.snapshots.watch(runId, { threadId, caller: ctx.headers, key });
+        return runId;
+      };
+      const sent = body ? asText(body) : text;
+      const answered =
+        isWait && body && kind === "js"
+          ? await waitOnStream(services, ctx, { threadId, body: sent, onRun })
+          : await passOn(ctx, {
+              body: sent,
+              onHeaders: (headers) => void onRun(String(headers["content-location"] ?? "")),
+            });
       leave?.(answered);
       if (isWait && answered && runId) services.snapshots.ended(runId);
       if (isWait && !answered && runId) services.hangUps.left(ctx.headers, threadId, runId, asked?.on_disconnect);
+      close?.();
     } finally {
       created();
     }

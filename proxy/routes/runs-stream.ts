@@ -1,4 +1,5 @@
 import type { Middleware } from "koa";
+import { callerOf } from "../credentials.ts";
 import { asObject, asText, readText } from "../read-body.ts";
 import { toolModeOf } from "../server-kind.ts";
 import type { Services } from "../services.ts";
@@ -13,7 +14,7 @@ export function runsStream(services: Services): Middleware {
   return async function streamRun(ctx) {
     const threadId = requireId("thread_id", ctx.params.thread_id);
     const text = await readText(ctx.req, services.settings.bodyLimit);
-    const created = await services.threads.creating(threadId);
+    const created = await services.threads.creating(threadId, callerOf(ctx.headers));
     try {
       const wanted = withStrategy(asObject(text), services.settings.multitaskDefault);
       const asked = wanted && (await beforeRun(services, ctx.headers, threadId, wanted));
@@ -22,6 +23,7 @@ export function runsStream(services: Services): Middleware {
       await streamToClient(services, ctx, {
         threadId,
         body: body ? asText(body) : text,
+        query: ctx.querystring,
         keep: ({ event }) => !isAddition(event, added),
         wantsValues: askedModes(asked ?? {}).includes("values"),
         onDisconnect: asked?.on_disconnect,

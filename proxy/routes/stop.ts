@@ -1,4 +1,5 @@
 import type { Middleware } from "koa";
+import { callerOf } from "../credentials.ts";
 import { firstLookFetch, insistentFetch } from "../insist.ts";
 import { readText } from "../read-body.ts";
 import type { Services } from "../services.ts";
@@ -22,8 +23,7 @@ export function stopOnThread(services: Services): Middleware {
     const wish = parseWish(await readText(ctx.req, bodyLimit));
     const client = clientFor(ctx.headers, services.upstream, insistentFetch());
     const mayLook = () => clientFor(ctx.headers, services.upstream, firstLookFetch()).threads.get(threadId);
-    const answer = await asCaller(stopThread(services, client, threadId, wish, { arrivedAt, mayLook }));
-    ctx.set("access-control-allow-origin", "*");
-    ctx.body = answer;
+    const asker = { arrivedAt, caller: callerOf(ctx.headers), mayLook };
+    ctx.body = await asCaller(stopThread(services, client, threadId, wish, asker));
   };
 }

@@ -6,13 +6,13 @@ import { pipingFetch } from "../sse/pipe.ts";
 import { resultOfRefused } from "../stop/rollback-refused.ts";
 import type { StopResult } from "../stop/stop-run.ts";
 import { stoppedElsewhere } from "../stop/stopped-elsewhere.ts";
-import { asCaller, clientFor } from "../upstream.ts";
+import { asCaller, callersRequest, clientFor } from "../upstream.ts";
 
 export interface ClientStream {
   threadId: string;
   /** Known from the start when a run is joined. */
   runId?: string;
-  /** The caller's own query, for a join. */
+  /** The caller's own query. */
   query?: string;
   /** The body to create the run with. */
   body?: string;
@@ -38,6 +38,7 @@ export async function streamToClient(services: Services, ctx: Context, options: 
   let runId = options.runId;
   let stopped: Promise<StopResult> | undefined;
   let leave: ((runEnded: boolean) => void) | undefined;
+  let close: (() => void) | undefined;
   let unwatch = watch(services, runId, (stop) => {
     stopped = stop;
   });
@@ -49,7 +50,7 @@ export async function streamToClient(services: Services, ctx: Context, options: 
   const { fetch, wire } = pipingFetch({
     response: ctx.res,
     keep: options.keep,
-    body: options.body,
+    request: options.body === undefined ? undefined : callersRequest(ctx.headers, services.upstream, options.body),
     query: options.query,
     signal: gone.signal,
     resumeAt: () => (runId ? `/threads/${threadId}/runs/${runId}/stream` : undefined),
@@ -63,6 +64,7 @@ export async function streamToClient(services: Services, ctx: Context, options: 
         });
       }
       leave = services.readers.join(runId);
+      close = services.threads.reading(threadId);
       services.metrics.streams.inc();
       options.onRun?.(runId);
       if (ctx.res.destroyed) gone.abort();
@@ -89,6 +91,7 @@ export async function streamToClient(services: Services, ctx: Context, options: 
     if (leave) services.metrics.streams.dec();
     if (!gone.signal.aborted && runId) services.snapshots.ended(runId);
     if (gone.signal.aborted && runId) services.hangUps.left(ctx.headers, threadId, runId, options.onDisconnect);
+    close?.();
     unwatch();
     ctx.res.off("close", onClose);
   }

@@ -12,16 +12,21 @@ import { requireId } from "./ids.ts";
  * `GET /threads/:thread_id/stream`: all that the thread's runs stream, without
  * what the proxy added to them. A run's frames stand between its `metadata`
  * and the one that says `run_done`; what was added to it the run itself says,
- * so any replica knows. Of a run that a rollback has deleted nobody knows any
+ * so any replica knows. A stranger gets the server's own refusal to read the
+ * thread: some servers let anybody join its stream. Of a run that a rollback has deleted nobody knows any
  * more: a replay shows it as it was.
  */
 export function threadStream(services: Services): Middleware {
-  return async function joinThread(ctx) {
+  return async function joinThread(ctx, next) {
+    // It has no such route.
+    if ((await services.server.kind()) === "js") return void (await next());
     const threadId = requireId("thread_id", ctx.params.thread_id);
+    const client = clientFor(ctx.headers, services.upstream);
+    await asCaller(client.threads.get(threadId));
+    if (ctx.res.destroyed) return;
     const gone = new AbortController();
     const onClose = () => gone.abort();
     ctx.res.once("close", onClose);
-    const client = clientFor(ctx.headers, services.upstream);
     const lastEventId = ctx.get("last-event-id") || undefined;
     const additions = new Additions(client, threadId);
     const { fetch, wire } = pipingFetch({

@@ -12,8 +12,8 @@ export interface PipeOptions {
   keep: (frame: Frame) => boolean;
   /** Awaited before `keep` is asked of these frames, for what it has to know. */
   before?: (frames: Frame[]) => Promise<void>;
-  /** What to send instead of the SDK's body, which knows fewer fields than the server. */
-  body?: string;
+  /** What to send instead of the SDK's body, which knows fewer fields than the server, and of its headers. */
+  request?: { headers: Record<string, string>; body: Uint8Array<ArrayBuffer> };
   /** The caller's own query for the first request; the SDK's is another. */
   query?: string;
   /** Where a broken stream is taken up again; servers that name no `Location` get this one. */
@@ -42,8 +42,11 @@ export interface Wire {
 export function pipingFetch(options: PipeOptions): { fetch: typeof fetch; wire: Wire } {
   const wire: Wire = { open: false, newline: "\n" };
   const fetch: typeof globalThis.fetch = async (input, init) => {
-    const sent = options.body !== undefined && init?.method === "POST" ? { ...init, body: options.body } : init;
-    const answer = await upstreamFetch(wire.open ? input : withQuery(String(input), options.query), sent);
+    const sent = init?.method === "POST" ? { ...init, ...options.request } : init;
+    const answer = await upstreamFetch(
+      wire.open ? input : withQuery(String(input), options.query),
+      wire.open && options.request ? fromStart(sent) : sent,
+    );
     const isStream = answer.headers.get("content-type")?.includes("text/event-stream") ?? false;
     if (!answer.ok || !isStream || !answer.body) return answer;
     if (!wire.open) {
@@ -59,6 +62,13 @@ export function pipingFetch(options: PipeOptions): { fetch: typeof fetch; wire: 
     return new Response(thinBody(forward(answer.body, options, wire)), { headers });
   };
   return { fetch, wire };
+}
+
+/** A run that was created here is taken up from its start, if its stream broke before there was an id to go on from. */
+function fromStart(init: RequestInit | undefined): RequestInit {
+  const headers = new Headers(init?.headers);
+  if (!headers.has("last-event-id")) headers.set("last-event-id", "-1");
+  return { ...init, headers: Object.fromEntries(headers) };
 }
 
 function withQuery(url: string, query: string | undefined): string {

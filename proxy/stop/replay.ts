@@ -21,8 +21,12 @@ const patience = 15_000;
 const turnstile = new Turnstile(2);
 
 export interface ReplayOptions {
-  /** The run was running when it was stopped, so something must have been streamed. */
+  /** The run was running when it was stopped, so something must have been streamed, unless it had just been picked up. */
   ran: boolean;
+  /** Whether the thread shows that the graph had begun, and so that its stream had. Only asked about an empty one. */
+  hasBegun: () => Promise<boolean>;
+  /** What can't be read may be let go: somebody waits for a thread that can be used. */
+  lenient: boolean;
 }
 
 type ReplayClient = { runs: Pick<Client["runs"], "joinStream">; store: Client["store"] };
@@ -36,14 +40,15 @@ type ReplayClient = { runs: Pick<Client["runs"], "joinStream">; store: Client["s
  * that breaks off is read again from its start; half a transcript is none.
  * So is one that seems to repeat itself, unless it comes the same again.
  *
- * Throws `ProxyError` 502: what kept it from opening, or `upstream_failed` if it breaks off each time.
+ * Throws `ProxyError` 502: what kept it from opening, or `upstream_failed` if it breaks off each time, or
+ * is empty each time though the graph had begun so lately that none of it can be forgotten.
  */
 export async function replay(
   client: ReplayClient,
-  snapshots: Pick<Snapshots, "find" | "joins">,
+  snapshots: Pick<Snapshots, "find" | "joins" | "mayBeForgotten">,
   threadId: string,
   run: Run,
-  { ran }: ReplayOptions,
+  { ran, hasBegun, lenient }: ReplayOptions,
 ): Promise<Transcript> {
   const { run_id: runId } = run;
   const snapshot = await snapshots.find(client, run, snapshotKey(run));
@@ -54,13 +59,18 @@ export async function replay(
     return readOnce(client, threadId, runId, ran, foldOn(snapshot, joins));
   };
   let earlier: number | undefined;
+  let mustHave: boolean | undefined;
   for (let attempt = 1; ; attempt++) {
     const isLast = () => attempt === tries || Date.now() > deadline;
     try {
       const { fold, count, repeats } = await turnstile.pass(read);
       if (fold && (!repeats || count === earlier || isLast())) return fold.transcript();
       if (fold) earlier = count;
-      else if (!ran || isLast()) return ofNothing(snapshot, run);
+      else {
+        mustHave ??= !snapshot && !snapshots.mayBeForgotten(run) && (await hasBegun());
+        if (isLast() && mustHave && !lenient) throw withoutAPart(threadId, runId, attempt);
+        if (isLast() || !(ran || mustHave)) return ofNothing(snapshot, run);
+      }
     } catch (error) {
       // It did not even open, and whoever called has insisted.
       if (asProxyError(error).code !== "internal") throw error;
@@ -91,6 +101,12 @@ function brokenOff(threadId: string, runId: string, attempts: number, cause: unk
   const call = `GET /threads/${threadId}/runs/${runId}/stream`;
   const message = `The LangGraph server broke off its answer to ${call} ${attempts} times: ${causeOf(cause)}`;
   return new ProxyError(502, "upstream_failed", message, { cause });
+}
+
+function withoutAPart(threadId: string, runId: string, attempts: number): ProxyError {
+  const call = `GET /threads/${threadId}/runs/${runId}/stream`;
+  const message = `The LangGraph server answered ${call} without a single part ${attempts} times.`;
+  return new ProxyError(502, "upstream_failed", message);
 }
 
 async function readOnce(

@@ -1,7 +1,7 @@
 import type { Client, Run } from "@langchain/langgraph-sdk";
 import { type Cut, inputOf, type State } from "../core/cut.ts";
 import { type Item, isMessage, itemsIn, type Message } from "../core/message.ts";
-import { letGo, nextTurnWrite, type Write } from "../core/plan.ts";
+import { answered, letGo, nextTurnWrite, type Write } from "../core/plan.ts";
 import { reportOn } from "../core/report.ts";
 import { turnOf } from "../core/turn.ts";
 import { statusOf } from "../upstream.ts";
@@ -81,7 +81,7 @@ async function writeBack(client: Client, threadId: string, turn: Turn): Promise<
   if (await belongsToAnother(client, threadId, run)) return { ...superseded(state, cut), input: inputOf(run) };
   const written = await reconcile(client, threadId, cut.runId, (head) => nextWriteOf(turn, head));
   if (written.superseded) return { ...superseded(state, cut), input: inputOf(run) };
-  const report = { ...reportOn(written.state, cut), tool_calls: reportOn(state, cut).tool_calls };
+  const report = { ...reportOn(written.state, cut), tool_calls: reportOn(answered(state, cut), cut).tool_calls };
   return {
     outcome: "stopped",
     ...report,

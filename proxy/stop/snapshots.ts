@@ -72,6 +72,11 @@ export class Snapshots {
     return Date.now() - takenAt < this.#services.settings.replayWindow - 1000;
   }
 
+  /** Whether some of what the run streamed may be so old that the server has forgotten it. */
+  mayBeForgotten({ created_at }: Pick<Run, "created_at">): boolean {
+    return Date.now() - Date.parse(created_at) > this.#services.settings.replayWindow - 1000;
+  }
+
   /** The run is dealt with: nothing of it has to be kept any more. `endedAt` in milliseconds since 1970. */
   async drop(
     client: Pick<Client, "store">,

@@ -3,16 +3,16 @@ import { gatherCut, inputOf, type State, type Stop } from "../core/cut.ts";
 import { type Report, reportOn } from "../core/report.ts";
 import type { Transcript } from "../core/transcript.ts";
 import { isWhole } from "../core/whole.ts";
-import { asProxyError, ProxyError } from "../errors.ts";
+import type { Settings } from "../env.ts";
 import type { Services } from "../services.ts";
 import { statusOf } from "../upstream.ts";
 import { stateLeftBy } from "./base.ts";
 import { isAbandoned } from "./is-abandoned.ts";
 import { keepTurn, superseded } from "./keep-turn.ts";
+import { asNotStored } from "./not-stored.ts";
 import { belongsToAnother, hasNewerRun, readState } from "./reconcile.ts";
 import { fromSnapshot, replay } from "./replay.ts";
 import { rollBack } from "./roll-back.ts";
-import { RollbackRefused } from "./rollback-refused.ts";
 import { isTerminal, settle } from "./settle.ts";
 import type { Snapshots } from "./snapshots.ts";
 
@@ -28,6 +28,8 @@ export interface StopResult extends Report {
   values: unknown;
 }
 
+type Needed = Pick<Services, "snapshots" | "server"> & { settings: Pick<Settings, "heal"> };
+
 const nothingStreamed: Transcript = { whole: true, replies: [], calls: new Map() };
 
 /**
@@ -39,12 +41,12 @@ const nothingStreamed: Transcript = { whole: true, replies: [], calls: new Map()
  */
 export async function stopRun(
   client: Client,
-  services: Pick<Services, "snapshots" | "server">,
+  services: Needed,
   threadId: string,
   run: Run,
   stop: Stop,
 ): Promise<StopResult> {
-  const { snapshots } = services;
+  const { snapshots, settings } = services;
   const settled = await cancel(client, services, threadId, run);
   if (await isOvertaken(client, threadId, run)) return await overtaken(client, threadId, stop, settled);
   try {
@@ -52,21 +54,8 @@ export async function stopRun(
     await snapshots.drop(client, run);
     return result;
   } catch (error) {
-    throw asNotStored(stop.runId, error);
+    throw asNotStored(stop.runId, error, settings.heal);
   }
-}
-
-/**
- * The run has ended, or was told to, but the server failed before all was written. What it refused the
- * caller stays its own answer, and that the run goes on stays what it is.
- */
-function asNotStored(runId: string, error: unknown, so = "is stopped"): unknown {
-  if (error instanceof RollbackRefused) return error;
-  const status = statusOf(error) ?? (error instanceof ProxyError ? error.status : 502);
-  if ((status < 500 && status !== 409) || status === 504) return error;
-  const { message: reason } = asProxyError(error);
-  const message = `Run ${runId} ${so}, but what it said will only be stored before the next message on this thread: ${reason}`;
-  return new ProxyError(502, "not_stored", message, { cause: error });
 }
 
 /** A run that had ended before, and was not the last on its thread: its text has no place there any more. */
@@ -100,7 +89,12 @@ async function afterwards(
   }
   if (!isTerminal(run)) return await giveUp(client, snapshots, threadId, stop, run);
   const transcript = isResumable(run)
-    ? await replay(client, snapshots, threadId, run, { ran: before === "running" })
+    ? await replay(client, snapshots, threadId, run, {
+        ran: before === "running",
+        hasBegun: () => hasBeenCut(client, threadId, run, stop.preferredKey),
+        // A thread whose next message waits is mended as far as it can be.
+        lenient: stop.reason !== "user",
+      })
     : nothingStreamed;
   const state = await readState(client, threadId);
   const cut = gatherCut(stop, { ...run, status: before }, state, transcript);
@@ -116,6 +110,12 @@ async function afterwards(
   return stop.action === "rollback"
     ? await rollBack(client, threadId, run, state, cut)
     : await keepTurn(client, threadId, cut, state);
+}
+
+/** Whether the thread's head shows that the run's graph had begun, and that it was not through. */
+async function hasBeenCut(client: Client, threadId: string, run: Run, messagesKey: string): Promise<boolean> {
+  const state = await readState(client, threadId);
+  return state.metadata?.run_id === run.run_id && !isWhole(state, run, messagesKey);
 }
 
 /**
@@ -140,7 +140,7 @@ const isUnheard = (before: Run["status"], { metadata }: State, { runId }: Stop):
   before === "pending" && metadata?.run_id !== runId;
 
 /** Asks for the cancel and waits for the end side by side: some servers answer only when the run is over, or long after. */
-async function cancel(client: Client, services: Pick<Services, "server">, threadId: string, run: Run): Promise<Run> {
+async function cancel(client: Client, services: Needed, threadId: string, run: Run): Promise<Run> {
   const { run_id: runId } = run;
   const abandoned = (now: Run) => isAbandoned(client, services, threadId, now);
   if (isTerminal(run)) return await settle(client, threadId, runId, abandoned);
@@ -159,7 +159,7 @@ async function cancel(client: Client, services: Pick<Services, "server">, thread
   };
   const asked = cancelled();
   const ended = settle(client, threadId, runId, abandoned).catch((error: unknown) => {
-    throw accepted ? asNotStored(runId, error, "was cancelled") : error;
+    throw accepted ? asNotStored(runId, error, services.settings.heal, "was cancelled") : error;
   });
   await Promise.race([ended, asked]);
   if (refusal) {

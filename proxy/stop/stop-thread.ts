@@ -26,9 +26,18 @@ export interface ThreadStop {
 
 type Needed = Pick<Services, "stops" | "threads" | "stepEnds">;
 
+/** Who asks for a stop. */
+export interface Asker {
+  /** When it came, by `performance.now()`. */
+  arrivedAt: number;
+  /** As `callerOf` names them. */
+  caller: string;
+  /** Shows their right to see the thread. */
+  mayLook(): Promise<unknown>;
+}
+
 /**
- * Carries out a stop of a thread in the caller's name. `arrivedAt` is when it
- * came, by `performance.now()`; `mayLook` shows the caller's right to see it.
+ * Carries out a stop of a thread in the caller's name.
  *
  * Reads of the thread and new runs on it are held while something is stopped,
  * but not while a step is waited for.
@@ -38,11 +47,12 @@ export async function stopThread(
   client: Client,
   threadId: string,
   asked: ThreadStop,
-  { arrivedAt, mayLook }: { arrivedAt: number; mayLook(): Promise<unknown> },
+  { arrivedAt, caller, mayLook }: Asker,
 ): Promise<StopAnswer> {
   const { threads, stops, stepEnds } = services;
-  const found = await threads.stopping(threadId, async () => {
+  const look = async (granted: () => void) => {
     await mayLook();
+    granted();
     const runs = await runsMeant(services, client, threadId, asked, arrivedAt);
     if (!Array.isArray(runs)) return runs;
     const [first, ...queued] = runs;
@@ -50,7 +60,8 @@ export async function stopThread(
     const waits = asked.when === "after-step" && !isTerminal(first);
     await cancelQueued(client, threadId, waits ? queued : runs, waits ? 1 : 2);
     return waits ? { first, queued } : await stopAll(services, client, threadId, runs, asked);
-  });
+  };
+  const found = await threads.stopping(threadId, look, caller);
   if (!("first" in found)) return found;
   const { first, queued } = found;
   let now = await stepEnds.ended(client, threadId, first);

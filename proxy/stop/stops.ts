@@ -4,6 +4,8 @@ import type { Services } from "../services.ts";
 import { resultOfRefused } from "./rollback-refused.ts";
 import { type StopResult, stopRun } from "./stop-run.ts";
 
+type Needed = Pick<Services, "threads" | "snapshots" | "server" | "metrics" | "settings">;
+
 /** The last stop that this replica carried out on a thread. */
 export interface Remembered {
   run: Pick<Run, "run_id" | "created_at">;
@@ -17,7 +19,7 @@ const mostRemembered = 1000;
 
 /** One stop at a time for a run: whoever asks meanwhile, or again, gets the first one's answer. */
 export class Stops {
-  #services: Pick<Services, "threads" | "snapshots" | "server" | "metrics">;
+  #services: Needed;
   #running = new Map<string, Promise<StopResult>>();
   #last = new Map<string, Remembered>();
   #watchers = new Map<string, Set<(stop: Promise<StopResult>) => void>>();
@@ -25,9 +27,9 @@ export class Stops {
   /** The key that the conversation has in most graphs' state. */
   readonly preferredKey: string;
 
-  constructor(services: Pick<Services, "threads" | "snapshots" | "server" | "metrics">, preferredKey: string) {
+  constructor(services: Needed) {
     this.#services = services;
-    this.preferredKey = preferredKey;
+    this.preferredKey = services.settings.messagesKey;
   }
 
   /** A stop as the user asks for it, at this moment. */

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import {
   answeredBeforeLeaving,
   answering,
@@ -28,6 +28,12 @@ describe.concurrent("each time, until the stop gives up", () => {
     { how: "500 to the write", call: write, fault: answering(500), reason: /POST \S+\/state with 500/ },
     { how: "503 to the replay", call: replay, fault: answering(503), reason: /GET \S+\/stream with 503/ },
     { how: "a replay that is cut", call: replay, fault: cutAfter(3), reason: /broke off .* \S+\/stream 3 times/ },
+    {
+      how: "a replay without a part",
+      call: replay,
+      fault: withoutAPart,
+      reason: /\/stream without a single part 3 times/,
+    },
     { how: "a replay that says nothing", call: replay, fault: stalled, reason: /\/stream 2 times: no part for 10 s/ },
   ])(
     "$how: not stored, and said so; the next message mends it",
@@ -100,14 +106,32 @@ describe.concurrent("each time, until the stop gives up", () => {
     await isStopped(trouble);
   });
 
-  it("a replay without a part: the thread can be used", async (context) => {
+  it("a replay without a part, also before the next message: it has its turn all the same", async (context) => {
     const trouble = await inTrouble(context, flow);
-    const rule = trouble.server.fault(replay, withoutAPart, always);
-    expect((await stop(trouble.proxy.url, trouble.threadId)).body).toMatchObject({ outcome: "stopped", kept: [] });
-    rule.end();
+    trouble.server.fault(replay, withoutAPart, always);
+    await isNotStored(trouble, /without a single part 3 times/);
+    await isNotStored(trouble, /without a single part 3 times/);
     flow.model.script("and now?", { text: ["Gladly."] });
     await send(trouble.client, trouble.threadId, "and now?").ended;
-    expect(outline(await conversation(flow.direct, trouble.threadId)).at(-1)).toBe("ai: Gladly.");
+    const said = outline(await conversation(flow.direct, trouble.threadId));
+    expect(said).toEqual([`human: ${trouble.prompt}`, "human: and now?", "ai: Gladly."]);
+  });
+
+  it("a replay that is cut, where nothing is healed: another Stop is what stores it, as is said", async (context) => {
+    const trouble = await inTrouble(context, flow, { env: { HEAL: "off" } });
+    const rule = trouble.server.fault(replay, cutAfter(3), always);
+    await isNotStored(trouble, /is only stored if it is stopped again before the next message/);
+    rule.end();
+    await isStopped(trouble);
+    await goesOn(trouble);
+  });
+
+  it("a replay without a part, of a run that left a snapshot: what that has is kept", async (context) => {
+    const trouble = await inTrouble(context, flow, { env: { REPLAY_WINDOW: "4" } });
+    const stored = () => flow.direct.store.getItem(["fermata", "snapshots"], trouble.runId);
+    await vi.waitFor(async () => expect(await stored()).toBeTruthy(), 20_000);
+    trouble.server.fault(replay, withoutAPart, always);
+    await isStopped(trouble);
   });
 });
 

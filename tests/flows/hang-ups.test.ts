@@ -29,6 +29,13 @@ describe("ON_DISCONNECT=stop", () => {
   });
   afterAll(() => proxy.close());
 
+  /** A run is stopped whose reader leaves now: whoever left before it has been gone for longer. */
+  async function graceGoesBy(prompt: string): Promise<void> {
+    const { live, call } = await inMidText(proxy, prompt, "continue");
+    live.hangUp();
+    expect((await call.closed.opened).early).toBe(true);
+  }
+
   it("takes a hang-up for a Stop, and keeps the text", async () => {
     const { client, threadId, live, call } = await inMidText(proxy, "hang up for good", "continue");
     live.hangUp();
@@ -45,8 +52,7 @@ describe("ON_DISCONNECT=stop", () => {
       for await (const part of client.runs.joinStream(threadId, runId, { lastEventId: "-1" })) back.push(part);
     })();
     await expect.poll(() => JSON.stringify(back)).toContain("upon ");
-    // The grace goes by while the reader is there.
-    await new Promise((later) => setTimeout(later, 800));
+    await graceGoesBy("after the reload");
     expect(await statusOf(threadId, runId)).toBe("running");
     call.release();
     await rejoined;
@@ -76,7 +82,7 @@ describe("ON_DISCONNECT=stop", () => {
     });
     const itsCall = await background.call(0);
     await itsCall.held.opened;
-    await new Promise((later) => setTimeout(later, 800));
+    await graceGoesBy("beside the background");
     expect(await statusOf(other, run.run_id)).toBe("running");
     itsCall.release();
     await client.runs.join(other, run.run_id);
@@ -89,7 +95,10 @@ describe("ON_DISCONNECT=continue", () => {
     const { client, threadId, live, call, runId } = await inMidText(proxy, "go on", "cancel");
     live.hangUp();
     await live.ended;
-    await new Promise((later) => setTimeout(later, 500));
+    const metrics = async () => await (await fetch(`${proxy.url}/-/metrics`)).text();
+    await expect.poll(metrics).toMatch(/^fermata_streams 0$/m);
+    // It would wait for a stop.
+    await client.threads.get(threadId);
     expect(await statusOf(threadId, runId)).toBe("running");
     call.release();
     await client.runs.join(threadId, runId);

@@ -81,7 +81,7 @@ const cases: Record<string, () => Promise<{ threadId: string; runId: string; rep
   async "stopped after the streaming replica is gone"() {
     const dying = await startReplica();
     const { threadId, runId, held, whole, live } = await streaming("a dead replica", "continue", sdk(dying.url));
-    await delay((words * pace) / 2);
+    await live.showed(`a_dead_replica-${words / 2} `);
     live.hangUp();
     await dying.close();
     // A client that finds it gone rejoins through another.
@@ -107,8 +107,7 @@ const cases: Record<string, () => Promise<{ threadId: string; runId: string; rep
   },
   async "a reader who has left"() {
     const { threadId, runId, held, whole, live } = await streaming("left reader", "continue");
-    await live.runId;
-    await delay(1000);
+    await live.showed("left_reader-9 ");
     live.hangUp();
     await held();
     await stop(other.url, threadId);

@@ -116,7 +116,11 @@ describe("a run is cut in its tools (cases 12, 14, 27)", () => {
     const prompt = "roll back the tools";
     const reply = { text: ["Let me see."], calls: [probe("call_r"), probe("call_s")] };
     const { threadId, live, hungUp } = await inTools("react", prompt, reply, "call_r", "call_s");
-    await stop(flow.proxy.url, threadId, { action: "rollback" });
+    const { body } = await stop(flow.proxy.url, threadId, { action: "rollback" });
+    expect(body.tool_calls).toMatchObject([
+      { id: "call_r", name: "probe", fate: exact ? "finished" : "cut" },
+      { id: "call_s", name: "probe", fate: "cut" },
+    ]);
     const messages = await conversation(flow.client, threadId);
     expect(outline(messages)).toEqual(["human: roll back the tools", "ai: Let me see."]);
     expect(messages[1]?.tool_calls ?? []).toEqual([]);

@@ -27,11 +27,11 @@ export const kept = "ai: Once upon a";
 export async function inTrouble(
   { task, onTestFinished }: TestContext,
   flow: Flow,
-  { before, ...asked }: Asked & { before?: (server: FaultyUpstream) => void } = {},
+  { before, env, ...asked }: Asked & { before?: (server: FaultyUpstream) => void; env?: Record<string, string> } = {},
 ): Promise<InTrouble> {
   const server = await startFaultyUpstream(inject("langgraphUrl"));
   before?.(server);
-  const proxy = await startProxy(server.url);
+  const proxy = await startProxy(server.url, env);
   onTestFinished(async () => {
     server.close();
     await proxy.close();
@@ -71,7 +71,7 @@ export async function isNotStored(trouble: InTrouble, reason: RegExp, wish?: obj
 }
 
 const notStored =
-  /^Run [0-9a-f-]{36} (is stopped|was cancelled), but what it said will only be stored before the next message on this thread: The LangGraph server [^\n]+$/;
+  /^Run [0-9a-f-]{36} (is stopped|was cancelled), but what it said (will only be stored|is only stored if it is stopped again) before the next message on this thread: The LangGraph server [^\n]+$/;
 
 /** What was shown stands in the thread, under the id that was streamed. */
 export async function standsOnce({ flow, threadId, prompt, live }: InTrouble): Promise<void> {

@@ -33,10 +33,12 @@ export interface Answer {
 /** A dev server that knows its callers, with a proxy before it. */
 export interface GuardedFlow {
   model: StrictModel;
+  /** Where the server is. */
+  url: string;
   /** The SDK through the proxy. */
   as(who: Who): Client;
-  /** One request through the proxy. */
-  ask(who: Who, asked: Asked): Promise<Answer>;
+  /** One request through the proxy, or through another replica. */
+  ask(who: Who, asked: Asked, replica?: Listening): Promise<Answer>;
   /** The same past the proxy. */
   askDirectly(who: Who, asked: Asked): Promise<Answer>;
 }
@@ -47,12 +49,13 @@ export function useGuardedFlow(): GuardedFlow {
   let proxy: Listening;
   const flow = {
     as: (who) => sdk(proxy.url, credentialsOf(who)),
-    ask: (who, asked) => request(proxy.url, who, asked),
+    ask: (who, asked, replica = proxy) => request(replica.url, who, asked),
     askDirectly: (who, asked) => request(server.url, who, asked),
   } as GuardedFlow;
   beforeAll(async () => {
     flow.model = await startStrictModel(inject("modelPort"));
     server = await startGuardedServer({ OPENAI_BASE_URL: flow.model.url });
+    flow.url = server.url;
     proxy = await startProxy(server.url);
   });
   afterAll(async () => {

@@ -40,6 +40,8 @@ export async function startStrictModel(port = 0): Promise<StrictModel> {
     else if (!api) response.writeHead(404).end();
     else answer(api, request, response, scripts, model).catch((error: unknown) => response.destroy(error as Error));
   });
+  // A connection that is closed in the moment when a client takes it up again would fail that call.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   const model: StrictModel = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,

@@ -3,17 +3,12 @@ import { itemsIn, type Message, messagesIn, textOf } from "../../proxy/core/mess
 import { dice } from "./dice.ts";
 import { afterwards, brief } from "./improvise.ts";
 import { type Shown, show } from "./shown.ts";
-import type { StormOptions, Tally } from "./storm.ts";
+import type { Progress, StormOptions, Tally } from "./storm.ts";
 import { cancel, createThread, finish, StartLost, stop, stream } from "./talk.ts";
 import { dirt, lostQuestion, lostText, lostWords } from "./verdict.ts";
 
 /** Starts a random run, stops it at a random moment, goes on, and tallies what is wrong then. */
-export async function oneStop(
-  options: StormOptions,
-  prompt: string,
-  tally: Tally,
-  progress: { step: string },
-): Promise<void> {
+export async function oneStop(options: StormOptions, prompt: string, tally: Tally, progress: Progress): Promise<void> {
   const { client, model, shapes, deaths = () => 0 } = options;
   const { pick, chance, roll } = dice(prompt);
   const shape = pick(shapes);
@@ -23,14 +18,14 @@ export async function oneStop(
   const byCancel = keep === "partial" && chance(0.5);
   const moment = chance(0.1) ? -1 : chance(0.1) ? 1000 : roll(1, 60);
   const label = `${prompt} ${shape} ${action}/${keep}${byCancel ? " by cancel" : ""} at ${moment}`;
-  const at = (step: string) => {
-    progress.step = `${label}, ${step}`;
-  };
+  progress.label = label;
+  const at = (step: string) => progress.at(step);
   const inputFor = (text: string) =>
     shape === "no_conversation" ? { topic: text } : { [key]: [{ role: "user", content: text }] };
 
   at("before the run");
   const threadId = await createThread(options);
+  progress.threadId = threadId;
   if (chance(0.3)) await finish(options, threadId, shape, inputFor(`earlier ${prompt}${afterwards}`));
   const before = await client.threads.getState(threadId);
 
@@ -63,8 +58,10 @@ export async function oneStop(
       ended = true;
     });
   at("waiting for its moment");
-  // So many parts after the start, or when nothing more comes: some tools never answer.
-  const stalled = () => parts > 0 && performance.now() - lastPartAt > 300;
+  // So many parts after the start, or when nothing more comes: some tools never answer. And a client that was
+  // cut off before its first part knows no id to come back to: it is shown what comes from then on, if anything does.
+  const silence = () => (parts > 0 ? 300 : deaths() > deathsBefore ? 3000 : Number.POSITIVE_INFINITY);
+  const stalled = () => performance.now() - lastPartAt > silence();
   while (!ended && parts < moment && !stalled()) await delay(1);
   while (byCancel && !runId && !ended) await delay(1);
 

@@ -29,6 +29,31 @@ export interface Tally {
 /** How long one stop and what belongs to it may take, in milliseconds. */
 const patience = 45_000;
 
+/** How far one stop has come, and how long each step of it took. */
+export class Progress {
+  label = "";
+  threadId?: string;
+  #steps: { step: string; since: number }[] = [];
+
+  at(step: string): void {
+    this.#steps.push({ step, since: performance.now() });
+  }
+
+  toString(): string {
+    const took = this.#steps.map(({ step, since }, nth) => {
+      const until = this.#steps[nth + 1]?.since ?? performance.now();
+      return `${step} ${((until - since) / 1000).toFixed(1)} s`;
+    });
+    return `${this.label}: ${took.join(", ")}`;
+  }
+}
+
+async function runsOf({ direct }: StormOptions, { threadId }: Progress): Promise<string> {
+  if (!threadId) return "no thread";
+  const runs = await direct.runs.list(threadId, { limit: 100 });
+  return runs.map(({ created_at, status, updated_at }) => `${status} ${created_at} to ${updated_at}`).join(", ");
+}
+
 /** Stops random runs at random moments, four at a time, and looks at what is left. */
 export async function storm(options: StormOptions): Promise<Tally> {
   improviseOn(options.model);
@@ -37,11 +62,11 @@ export async function storm(options: StormOptions): Promise<Tally> {
   const worker = async () => {
     while (next < options.stops) {
       const prompt = `storm ${options.seed}.${next++}`;
-      const progress = { step: "" };
+      const progress = new Progress();
       const late = delay(patience, "late" as const, { ref: false });
       if ((await Promise.race([oneStop(options, prompt, tally, progress), late])) !== "late") continue;
       tally.wedged += 1;
-      options.report(`WEDGED ${progress.step}: nothing for ${patience / 1000} s`);
+      options.report(`WEDGED ${progress}: nothing for ${patience / 1000} s; ${await runsOf(options, progress)}`);
     }
   };
   await Promise.all([worker(), worker(), worker(), worker()]);

@@ -1,5 +1,6 @@
+import { once } from "node:events";
 import { Agent, type IncomingMessage, request } from "node:http";
-import { PassThrough } from "node:stream";
+import { type Duplex, PassThrough } from "node:stream";
 import Koa from "koa";
 import { expect, it } from "vitest";
 import { listen } from "../../proxy/listen.ts";
@@ -20,7 +21,10 @@ async function replica(begun: boolean) {
     if (begun) await release.opened;
     body.end("all of it");
   });
-  const app = { koa, upgrade: async () => undefined, close: async () => undefined };
+  const upgrade = async (_: IncomingMessage, socket: Duplex) => {
+    socket.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n");
+  };
+  const app = { koa, upgrade, close: async () => undefined };
   return { listening: await listen(app, "127.0.0.1", 0), there, release };
 }
 
@@ -48,4 +52,14 @@ it.each([
   expect(text).toBe("all of it");
   await closed;
   await expect(get(listening.url)).rejects.toThrow();
+});
+
+it("a replica told to end ends its WebSockets, too", async () => {
+  const { listening } = await replica(false);
+  const handshake = request(listening.url, { headers: { connection: "upgrade", upgrade: "websocket" } }).end();
+  const [, socket] = (await once(handshake, "upgrade")) as [IncomingMessage, Duplex];
+  const ended = once(socket, "close");
+  await listening.close(0);
+  await ended;
+  expect(socket.destroyed).toBe(true);
 });

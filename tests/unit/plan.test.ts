@@ -275,6 +275,15 @@ describe("a graph of the functional API, which keeps what it returned last", () 
     ]);
   });
 
+  it("is not asked anew what it had answered before the stop came: its result holds both", () => {
+    const values = { messages: [{ ...human, id: "its own" }, reply("m1", "Half of it.")] };
+    const returned = { ...chat, next: [], tasks: [task("t1", "chat", { result: values })] };
+    const { run, state, parts: streamed } = made({ ...returned, messages: [] });
+    const cut = gatherCut(asked, run, state, fold(streamed));
+    expect(nextWrite(state, cut)).toEqual({ values: null, asNode: "__end__" });
+    expect(nextWrite({ ...state, values, tasks: [] }, cut)).toBeUndefined();
+  });
+
   it("is let go where it keeps something else", () => {
     const input = [human];
     expect(planned(made({ ...chat, values: { log: "…" }, input }))).toEqual({ values: null, asNode: "__end__" });

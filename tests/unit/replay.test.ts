@@ -1,7 +1,8 @@
 import type { Client, Run } from "@langchain/langgraph-sdk";
 import { describe, expect, it } from "vitest";
-import type { IdentifiedPart } from "../../proxy/core/snapshot.ts";
-import { replay } from "../../proxy/stop/replay.ts";
+import type { IdentifiedPart, Snapshot } from "../../proxy/core/snapshot.ts";
+import { TranscriptFold } from "../../proxy/core/transcript-fold.ts";
+import { type ReplayOptions, replay } from "../../proxy/stop/replay.ts";
 
 const head: IdentifiedPart = { id: "1-0", event: "metadata", data: { run_id: "r" } };
 
@@ -11,17 +12,29 @@ const says = (id: string, content: string): IdentifiedPart => ({
   data: [{ type: "AIMessageChunk", id: "m1", content }, { langgraph_checkpoint_ns: "agent:t1" }],
 });
 
+interface Asked extends Partial<ReplayOptions> {
+  snapshot?: Snapshot;
+  mayBeForgotten?: boolean;
+}
+
 /** What is taken from a stream that is read as each of these in turn, and how often it was read. */
-async function replayOf(...readings: IdentifiedPart[][]) {
+const replayOf = (...readings: IdentifiedPart[][]) => replayAs({}, ...readings);
+
+async function replayAs({ snapshot, mayBeForgotten = false, ...asked }: Asked, ...readings: IdentifiedPart[][]) {
   let read = 0;
   const joinStream = async function* () {
     yield* readings[Math.min(read++, readings.length - 1)] ?? [];
   } as unknown as Client["runs"]["joinStream"];
   const run = { run_id: "r", created_at: "2026-01-01T00:00:00Z" } as Run;
-  const snapshots = { find: async () => undefined, joins: () => true };
+  const snapshots = { find: async () => snapshot, joins: () => true, mayBeForgotten: () => mayBeForgotten };
   const client = { runs: { joinStream }, store: {} as Client["store"] };
-  const { replies } = await replay(client, snapshots, "t", run, { ran: true });
-  return { text: replies.map(({ message }) => message.content).join(), read };
+  const options = { ran: true, hasBegun: async () => true, lenient: false, ...asked };
+  const reading = replay(client, snapshots, "t", run, options);
+  const text = await reading.then(
+    ({ replies }) => replies.map(({ message }) => message.content).join(),
+    (error: Error) => error.message,
+  );
+  return { text, read };
 }
 
 describe("a replay", () => {
@@ -43,5 +56,36 @@ describe("a replay", () => {
   it("that comes the same again has tokens that are alike", async () => {
     const alike = [head, says("2-0", "ha"), says("2-0", "ha"), says("2-0", "!")];
     expect(await replayOf(alike)).toEqual({ text: "haha!", read: 2 });
+  });
+});
+
+describe("a replay without a part", () => {
+  const failed = "The LangGraph server answered GET /threads/t/runs/r/stream without a single part 3 times.";
+  const fold = new TranscriptFold();
+  for (const part of [head, says("2-0", "Half ")]) fold.add(part);
+  const snapshot = { id: "2-0", takenAt: 0, fold: fold.save(new Set()) };
+
+  it.each<[string, Asked, { text: string; read: number }]>([
+    ["is a failure where the graph had begun", {}, { text: failed, read: 3 }],
+    ["also where the run was over when the stop came", { ran: false }, { text: failed, read: 3 }],
+    ["lets a thread be mended all the same", { ran: false, lenient: true }, { text: "", read: 3 }],
+    [
+      "is what there is of a run that had only just been picked up",
+      { hasBegun: async () => false },
+      { text: "", read: 3 },
+    ],
+    [
+      "is read once, where nobody says that there is more",
+      { ran: false, hasBegun: async () => false },
+      { text: "", read: 1 },
+    ],
+    ["may be all that the server remembers", { mayBeForgotten: true }, { text: "", read: 3 }],
+    ["leaves what a snapshot has", { snapshot }, { text: "Half ", read: 3 }],
+  ])("%s", async (_, asked, expected) => {
+    expect(await replayAs(asked, [])).toEqual(expected);
+  });
+
+  it("is forgiven if it has some when it is read again", async () => {
+    expect(await replayOf([], [head, says("2-0", "Half ")])).toEqual({ text: "Half ", read: 2 });
   });
 });

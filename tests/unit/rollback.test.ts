@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { gatherCut, type Stop, type Task } from "../../proxy/core/cut.ts";
-import { nextTurnWrite } from "../../proxy/core/plan.ts";
+import { answered, nextTurnWrite } from "../../proxy/core/plan.ts";
+import { reportOn } from "../../proxy/core/report.ts";
 import { turnOf } from "../../proxy/core/turn.ts";
 import { fold, recording } from "./recording.ts";
 import { asked, expectSound, graphs, spoken } from "./stopped.ts";
@@ -31,6 +32,15 @@ describe("a rollback", () => {
     expect(spoken(planned).map(line)).toEqual(messages);
     expect(spoken(planned).filter(({ tool_calls }) => tool_calls?.length)).toEqual([]);
     expectSound(planned);
+  });
+
+  it.each([
+    ["js-one-task", ["finished", "cut"]],
+    ["js-half-call", ["never-started"]],
+  ])("%s can still tell what became of each call", (name, fates) => {
+    const { run, state, parts } = recording(name);
+    const cut = gatherCut({ ...asked, runId: run.run_id, action: "rollback" }, run, state, fold(parts));
+    expect(reportOn(answered(state, cut), cut).tool_calls.map(({ fate }) => fate)).toEqual(fates);
   });
 
   it("that keeps nothing writes nothing", () => {

@@ -75,11 +75,31 @@ describe("reads of a thread", () => {
     threads.hungUp("t");
     const happened = watch({ read: threads.quiet("t") });
     const { over } = stopping();
-    // The moment after a hang-up is a stretch of time, and it has to be over here.
+    // The moment after a later hang-up is over, and so is this one's.
+    threads.hungUp("u");
+    await threads.quiet("u");
+    expect(happened).toEqual([]);
+    over.open();
+    await expect.poll(() => happened).toEqual(["read"]);
+  });
+
+  it("wait for the Stop of a reader whose hang-up is heard after them", async () => {
+    const gone = threads.reading("t");
+    const happened = watch({ read: threads.quiet("t") });
+    await immediate();
+    threads.hungUp("t");
+    const { over } = stopping();
+    gone();
     await new Promise((later) => setTimeout(later, 200));
     expect(happened).toEqual([]);
     over.open();
     await expect.poll(() => happened).toEqual(["read"]);
+    expect(await after(threads.quiet("u"))).toBeLessThan(50);
+  });
+
+  it("are held for a moment only while a run is read, once it is left", async () => {
+    threads.reading("t")();
+    expect(await after(threads.quiet("t"))).toBeLessThan(50);
   });
 
   it("are not held for a moment more when the Stop is over before it", async () => {
@@ -89,6 +109,49 @@ describe("reads of a thread", () => {
     over.open();
     await stopped;
     expect(await after(read)).toBeLessThan(100);
+  });
+});
+
+describe("a Stop by who may not be allowed to", () => {
+  /** Under way, and not known to be anything but a stranger's until it is granted. */
+  function asked(by: string) {
+    const [allowed, over] = [gate(), gate()];
+    const stop = async (granted: () => void) => {
+      await allowed.opened;
+      granted();
+      await over.opened;
+    };
+    void threads.stopping("t", stop, by);
+    return { allowed, over };
+  }
+
+  it("holds whoever asks for it, and nobody else", async () => {
+    const { allowed, over } = asked("bob");
+    const happened = watch({ his: threads.quiet("t", "bob"), hers: threads.quiet("t", "alice") });
+    await threads.creating("t", "alice");
+    await immediate();
+    expect(happened).toEqual(["hers"]);
+    allowed.open();
+    over.open();
+    await expect.poll(() => happened).toEqual(["hers", "his"]);
+  });
+
+  it("holds everybody as soon as it is granted", async () => {
+    const { allowed, over } = asked("alice");
+    allowed.open();
+    await immediate();
+    const happened = watch({ his: threads.quiet("t", "bob"), created: threads.creating("t", "carol") });
+    await immediate();
+    expect(happened).toEqual([]);
+    over.open();
+    await expect.poll(() => happened.sort()).toEqual(["created", "his"]);
+  });
+
+  it("that is refused does not end the moment for which others wait for a Stop of their own", async () => {
+    threads.hungUp("t");
+    const read = after(threads.quiet("t", "alice"));
+    await expect(threads.stopping("t", () => Promise.reject(new Error("404")), "bob")).rejects.toThrow("404");
+    expect(await read).toBeGreaterThan(100);
   });
 });
 

@@ -41,7 +41,7 @@ describe("without a reachable LangGraph server", () => {
     const answer = await fetch(proxy.url + path, {
       method,
       body: wish,
-      headers: { "content-type": "application/json" },
+      headers: { "content-type": "application/json", origin: "https://app.example.com" },
     });
     expect(answer.status).toBe(502);
     expect(answer.headers.get("access-control-allow-origin")).toBe("*");

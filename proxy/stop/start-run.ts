@@ -1,0 +1,110 @@
+import type { IncomingHttpHeaders } from "node:http";
+import { setTimeout as later } from "node:timers/promises";
+import { isObject } from "../core/message.ts";
+import { callerOf } from "../credentials.ts";
+import { UpstreamAnswer } from "../errors.ts";
+import { asObject, asText } from "../read-body.ts";
+import type { Services } from "../services.ts";
+import { keyed, type RunBody, snapshotKey } from "../sse/modes.ts";
+import { callersRequest, clientFor, upstreamFetch } from "../upstream.ts";
+import { beforeRun } from "./before-run.ts";
+import { listRuns } from "./list-runs.ts";
+
+/** A server that has not answered by then makes the run wait for another's end; it is asked for the run as often, in milliseconds. */
+const promptly = 200;
+
+/** A command of the v2 protocol that starts a run. */
+export interface RunStart {
+  method: "run.start";
+  params: RunBody;
+  [field: string]: unknown;
+}
+
+/** Whether it is one; without parameters it is the server's to refuse. */
+export const isRunStart = (command: Record<string, unknown> | undefined): command is RunStart =>
+  command?.method === "run.start" && isObject(command.params);
+
+/** Who starts a run, and where. */
+export interface Starter {
+  caller: IncomingHttpHeaders;
+  threadId: string;
+  /** The caller's own query, with its question mark. */
+  search: string;
+  /** It has left meanwhile. */
+  gone(): boolean;
+}
+
+/**
+ * Starts a run of the v2 protocol, over `POST …/commands`, after the stops
+ * under way and on a thread that is mended. Resolves when it is sent, to what
+ * will be answered; to nothing if its caller has left before.
+ */
+export async function startRun(services: Services, starter: Starter, command: RunStart) {
+  const { threadId, caller } = starter;
+  const created = await services.threads.creating(threadId, callerOf(caller));
+  try {
+    if (starter.gone()) return void created();
+    const { params } = command;
+    // The server's own default for these is to wait for its turn.
+    const strategy = params.multitaskStrategy ?? params.multitask_strategy ?? "enqueue";
+    const wanted = await beforeRun(services, caller, threadId, { ...params, multitask_strategy: strategy });
+    const { body, key } = keyed({ ...wanted, multitask_strategy: params.multitask_strategy });
+    const answer = send(services, starter, { ...command, params: body });
+    void idOf(services, starter, key, answer).then((runId) => {
+      created(runId);
+      if (runId) services.snapshots.watch(runId, { threadId, caller, key });
+    });
+    return { answer };
+  } catch (error) {
+    created();
+    throw error;
+  }
+}
+
+async function send({ upstream }: Services, { caller, threadId, search }: Starter, command: RunStart) {
+  const { headers, body } = callersRequest(caller, upstream, asText(command));
+  const answer = await upstreamFetch(`${upstream.url}/threads/${threadId}/commands${search}`, {
+    method: "POST",
+    // A socket's caller names no type.
+    headers: { "content-type": "application/json", ...headers },
+    body,
+  });
+  return new UpstreamAnswer(answer.status, await answer.text(), Object.fromEntries(answer.headers));
+}
+
+/** The run's id as soon as there is one: servers answer only when the runs before it have ended. */
+async function idOf(
+  services: Services,
+  starter: Starter,
+  key: string | undefined,
+  answer: Promise<UpstreamAnswer>,
+): Promise<string | undefined> {
+  const answered = answer.then(
+    ({ body }) => ({ runId: runIdIn(body) }),
+    () => ({ runId: undefined }),
+  );
+  for (;;) {
+    const found = (await Promise.race([answered, later(promptly)])) ?? (await waitingRun(services, starter, key));
+    if (found) return found.runId;
+  }
+}
+
+/** The run with this key, if the thread has it already. */
+async function waitingRun({ upstream, log }: Services, { caller, threadId }: Starter, key: string | undefined) {
+  const client = clientFor(caller, upstream);
+  try {
+    for (const { run_id: runId, status } of await listRuns(client, threadId)) {
+      if (status === "pending" && snapshotKey(await client.runs.get(threadId, runId)) === key) return { runId };
+    }
+    return undefined;
+  } catch (error) {
+    log.warn({ err: error, thread_id: threadId }, "can't tell whether a run has been created");
+    return { runId: undefined };
+  }
+}
+
+/** The id of the run that the server's answer says it has started. */
+function runIdIn(answer: string): string | undefined {
+  const result = asObject(answer)?.result;
+  return isObject(result) && typeof result.run_id === "string" ? result.run_id : undefined;
+}
