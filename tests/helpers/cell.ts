@@ -4,6 +4,7 @@ import { isAI, isTool, type Message, messagesIn, textOf, typeOf } from "../../pr
 import { dirt } from "../storm/verdict.ts";
 import { type Flow, type Live, type StopBody, send, stop } from "./flow.ts";
 import type { Reply, Script } from "./model/script.ts";
+import { inOneForm } from "./one-form.ts";
 import { hasNoConversation, inputFor, keyOf, type Shape, speech } from "./shapes.ts";
 
 /** How long a server may take to be where a test waits for it, in milliseconds. */
@@ -110,7 +111,7 @@ export async function lookAt(
   expect(next).toEqual([]);
   const messages = messagesIn(values, keyOf(shape));
   const earlier = messagesIn(before.values, keyOf(shape));
-  expect(messages.slice(0, earlier.length)).toEqual(earlier);
+  expect(messages.slice(0, earlier.length).map(inOneForm)).toEqual(earlier.map(inOneForm));
   expect(dirt(messages, flow.model, performance.now(), exact())).toEqual([]);
   const left = messages.slice(earlier.length);
   if (isUndone(how)) {
@@ -141,7 +142,7 @@ export async function goesOn(flow: Flow, shape: Shape, threadId: string, prompt:
   const { values } = await flow.client.threads.getState(threadId);
   const messages = messagesIn(values, keyOf(shape));
   const after = await wholeTurn(flow, shape, threadId, prompt);
-  expect(after.slice(0, messages.length)).toEqual(messages);
+  expect(after.slice(0, messages.length).map(inOneForm)).toEqual(messages.map(inOneForm));
   if (!hasNoConversation(shape)) expect(after.length).toBeGreaterThan(messages.length);
 }
 
