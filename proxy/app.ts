@@ -23,6 +23,7 @@ import { threadStream } from "./routes/thread-stream.ts";
 import { webPage } from "./routes/web.ts";
 import { ServerKindProbe } from "./server-kind.ts";
 import type { Services } from "./services.ts";
+import { Stepwise } from "./stepwise/stepwise.ts";
 import { HangUps } from "./stop/hang-ups.ts";
 import { Readers } from "./stop/readers.ts";
 import { Snapshots } from "./stop/snapshots.ts";
@@ -47,7 +48,9 @@ export function createApp(settings: Settings, log: Logger): App {
   const snapshots = new Snapshots({ settings, upstream, metrics, log });
   const stops = new Stops({ threads, snapshots, server, metrics }, settings.messagesKey);
   const hangUps = new HangUps({ settings, upstream, log, threads, readers, stops });
-  const services: Services = { settings, upstream, log, metrics, threads, readers, snapshots, stops, hangUps, server };
+  const stepwise = new Stepwise({ upstream, stops, server, log });
+  const shared = { settings, upstream, log, metrics, threads, readers, snapshots, stops, hangUps, server };
+  const services: Services = { ...shared, stepwise };
   const { passOn, upgrade } = createPassOn(upstream);
   const router = new Router();
   router.get("/-/healthy", healthy());
@@ -88,6 +91,7 @@ export function createApp(settings: Settings, log: Logger): App {
     },
     async close() {
       hangUps.close();
+      stepwise.close();
       await threads.idle();
     },
   };

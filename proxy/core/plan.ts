@@ -157,9 +157,10 @@ function rewrite(existing: Message[], settled: Message[], cut: Cut): Message[] {
 }
 
 /** The answer to a call of the reply, by what the stream told of its calls. */
-function answer(call: ToolCall, reply: Message, told: Transcript["calls"], unheard: boolean, { runId }: Cut): Message {
+function answer(call: ToolCall, reply: Message, told: Transcript["calls"], unheard: boolean, cut: Cut): Message {
   const startsAreKnown = (reply.tool_calls ?? []).some(({ id }) => told.get(id ?? "")?.fromEvents);
-  return answerTo(call, reply, { trace: told.get(call.id ?? ""), unheard, startsAreKnown }, runId);
+  const neverBegan = unheard || cut.transcript.nothingBegan === true;
+  return answerTo(call, reply, { trace: told.get(call.id ?? ""), unheard: neverBegan, startsAreKnown }, cut.runId);
 }
 
 /** The node that was cut: its outgoing edges are those that the write should follow. Where nothing tells, the start's. */

@@ -5,6 +5,7 @@ import { ProxyError } from "../errors.ts";
 import { firstLookFetch, insistentFetch } from "../insist.ts";
 import { asObject, readText } from "../read-body.ts";
 import type { Services } from "../services.ts";
+import { activeAsSeen, asSeen, restingAmong } from "../stepwise/as-seen.ts";
 import { cancelQueued } from "../stop/cancel-queued.ts";
 import { activeRuns } from "../stop/reconcile.ts";
 import { RollbackRefused } from "../stop/rollback-refused.ts";
@@ -74,10 +75,13 @@ async function carryOut(
 ): Promise<StopAnswer> {
   const last = services.stops.lastOn(threadId);
   if (wish.run_id && last?.run.run_id === wish.run_id) return combine(threadId, [last.run], [last.result]);
-  let runs = wish.run_id ? [await client.runs.get(threadId, wish.run_id)] : await activeRuns(client, threadId);
+  const active = async () => await activeAsSeen(client, threadId, await activeRuns(client, threadId));
+  let runs = wish.run_id
+    ? [await asSeen(client, threadId, await client.runs.get(threadId, wish.run_id))]
+    : await active();
   if (runs.length === 0 && (await services.threads.admitTogether(threadId, arrivedAt))) {
     await services.threads.created(threadId);
-    runs = await activeRuns(client, threadId);
+    runs = await active();
   }
   if (runs.length === 0) return await nothingRuns(services, client, threadId);
   await cancelQueued(client, threadId, runs);
@@ -108,6 +112,11 @@ async function nothingRuns(services: Services, client: Client, threadId: string)
   const last = services.stops.lastOn(threadId);
   const runs = await client.runs.list(threadId, { limit: 100 });
   const latest = runs.sort((a, b) => Date.parse(a.created_at) - Date.parse(b.created_at)).at(-1);
+  const [resting] = await restingAmong(client, threadId, runs);
+  if (resting) {
+    const result = await services.stops.stop(client, threadId, resting, services.stops.asked(resting.run_id));
+    return combine(threadId, [resting], [result]);
+  }
   if (last && (!latest || Date.parse(latest.created_at) <= Date.parse(last.run.created_at))) {
     return combine(threadId, [last.run], [last.result]);
   }
