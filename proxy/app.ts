@@ -23,6 +23,7 @@ import { threadStream } from "./routes/thread-stream.ts";
 import { webPage } from "./routes/web.ts";
 import { ServerKindProbe } from "./server-kind.ts";
 import type { Services } from "./services.ts";
+import { showAsOne } from "./stepwise/show-as-one.ts";
 import { Stepwise } from "./stepwise/stepwise.ts";
 import { HangUps } from "./stop/hang-ups.ts";
 import { Readers } from "./stop/readers.ts";
@@ -75,6 +76,7 @@ export function createApp(settings: Settings, log: Logger): App {
   koa.use(webPage());
   koa.use(router.routes());
   koa.use(holdDuringStops(services));
+  koa.use(showAsOne(services));
   koa.use(async function passOnTheRest(ctx) {
     await passOn(ctx);
   });

@@ -18,7 +18,7 @@ export function runsStream(services: Services): Middleware {
     const created = await services.threads.creating(threadId);
     try {
       const wanted = withStrategy(asObject(text), services.settings.multitaskDefault);
-      const asked = wanted && (await beforeRun(services, ctx.headers, threadId, wanted));
+      const asked = wanted && (await beforeRun(services, ctx.headers, threadId, wanted, created));
       const toolMode = toolModeOf(await services.server.kind(), services.settings);
       const { body, added, key } = asked ? stoppable(asked, toolMode) : { added: [] };
       if (asked && body && isStepwise(asked)) {

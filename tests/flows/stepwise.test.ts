@@ -1,35 +1,11 @@
-import type { Client } from "@langchain/langgraph-sdk";
 import { describe, expect, it, vi } from "vitest";
-import { conversation, type Live, outline, shownIn, stop, useFlow } from "../helpers/flow.ts";
-import { gate } from "../helpers/gate.ts";
+import { conversation, outline, shownIn, stop, useFlow } from "../helpers/flow.ts";
+import { events, messageOf, sendStepwise } from "../helpers/stepwise.ts";
 
 const flow = useFlow();
 
 const until = (check: () => unknown) => vi.waitFor(check, { timeout: 25_000 });
 
-/** A message whose run is driven step by step. */
-function sendStepwise(
-  client: Client,
-  threadId: string,
-  text: string,
-  graph: string,
-  streamMode = ["values", "messages-tuple", "updates"],
-) {
-  const runId = gate<string>();
-  const parts: Live["parts"] = [];
-  const read = async () => {
-    const stream = client.runs.stream(threadId, graph, {
-      input: { messages: [{ role: "user", content: text }] },
-      metadata: { stepwise: true },
-      streamMode: streamMode as never,
-      onRunCreated: ({ run_id }) => runId.open(run_id),
-    });
-    for await (const part of stream) parts.push(part as Live["parts"][number]);
-  };
-  return { threadId, runId: runId.opened, parts, ended: read() };
-}
-
-const events = (parts: Live["parts"], name: string) => parts.filter(({ event }) => event === name);
 const speak = (prompt: string, ...names: string[]) =>
   names.map((name) => flow.model.script(`${name}: ${prompt}`, { text: [`${name} `, "has ", "spoken."] }));
 
@@ -113,12 +89,112 @@ describe.concurrent("a run that is driven step by step", () => {
     const { thread_id: threadId } = await flow.client.threads.create();
     const calls = [{ id: "sw_asked", name: "probe", args: ['{"name":"sw_asked"}'] }];
     flow.model.script(prompt, { calls }, { text: ["Gladly."] });
-    const live = sendStepwise(flow.client, threadId, prompt, "approval", ["values", "updates"]);
+    const live = sendStepwise(flow.client, threadId, prompt, "approval", { streamMode: ["values", "updates"] });
     await live.ended;
     const paused = events(live.parts, "updates").filter(({ data }) => "__interrupt__" in (data as object));
     expect(paused.map(({ data }) => (data as { __interrupt__: unknown[] }).__interrupt__.length)).toEqual([1]);
     const state = await flow.client.threads.getState(threadId);
     expect(state.next).toEqual(["tools"]);
     expect((await flow.client.threads.get(threadId)).status).toBe("interrupted");
+  });
+
+  it("pauses at its creator's own breakpoints, and says so", async () => {
+    const prompt = "break";
+    const { thread_id: threadId } = await flow.client.threads.create();
+    speak(prompt, "draft", "review", "publish");
+    const live = sendStepwise(flow.client, threadId, prompt, "pipeline", { interruptAfter: ["review"] });
+    await live.ended;
+    expect((await flow.client.threads.getState(threadId)).next).toEqual(["publish"]);
+    expect(events(live.parts, "updates").map(({ data }) => Object.keys(data as object)[0])).toEqual([
+      "draft",
+      "review",
+      "__interrupt__",
+    ]);
+    const more = sendStepwise(flow.client, threadId, prompt, "pipeline", { goOn: true });
+    await more.ended;
+    expect(outline(await conversation(flow.client, threadId)).at(-1)).toBe("ai: publish has spoken.");
+  });
+
+  it("goes on from where it was stopped, without input", async () => {
+    const prompt = "stop and go on";
+    const { thread_id: threadId } = await flow.client.threads.create();
+    const calls = [{ id: "sw_again", name: "probe", args: ['{"name":"sw_again"}'] }];
+    const reply = { text: ["Let me ", "see."], calls, holdAfter: 1 };
+    const script = flow.model.script(prompt, reply, { text: ["Gladly."] });
+    sendStepwise(flow.client, threadId, prompt, "react");
+    const call = await script.call(0);
+    await call.held.opened;
+    const answer = stop(flow.proxy.url, threadId);
+    await until(async () => expect((await flow.direct.runs.list(threadId)).length).toBe(2));
+    call.release();
+    expect((await answer).body.tool_calls).toEqual([{ id: "sw_again", name: "probe", fate: "never-started" }]);
+    flow.model.probe("sw_again", "a result");
+    await sendStepwise(flow.client, threadId, prompt, "react", { goOn: true }).ended;
+    expect(outline(await conversation(flow.client, threadId))).toEqual([
+      `human: ${prompt}`,
+      "ai: Let me see.",
+      "tool: [sw_again] a result",
+      "ai: Gladly.",
+    ]);
+  });
+
+  it.each(["create", "wait"] as const)("is driven in the background: runs.%s", async (how) => {
+    const prompt = `background ${how}`;
+    const { thread_id: threadId } = await flow.client.threads.create();
+    speak(prompt, "draft", "review", "publish");
+    const asked = { input: messageOf(prompt), metadata: { stepwise: true } };
+    const waited =
+      how === "wait"
+        ? flow.client.runs.wait(threadId, "pipeline", asked)
+        : flow.client.runs.create(threadId, "pipeline", asked).then(async ({ run_id }) => {
+            expect((await flow.client.runs.get(threadId, run_id)).status).toMatch(/pending|running/);
+            const values = await flow.client.runs.join(threadId, run_id);
+            expect((await flow.client.runs.get(threadId, run_id)).status).toBe("success");
+            return values;
+          });
+    const { messages } = (await waited) as { messages: [] };
+    expect(messages).toEqual(await conversation(flow.client, threadId));
+    expect(messages).toHaveLength(4);
+  });
+
+  it("lets nobody come between two steps", async () => {
+    const prompt = "double";
+    const { thread_id: threadId } = await flow.client.threads.create();
+    const script = flow.model.script(`draft: ${prompt}`, { text: ["draft ", "has ", "spoken."], holdAfter: 1 });
+    speak(prompt, "review", "publish");
+    const live = sendStepwise(flow.client, threadId, prompt, "pipeline");
+    const call = await script.call(0);
+    await call.held.opened;
+    flow.model.script("me next", { text: ["Gladly."] });
+    const next = sendStepwise(flow.client, threadId, "me next", "react", { multitaskStrategy: "enqueue" });
+    const refused = sendStepwise(flow.client, threadId, "not me", "react", { multitaskStrategy: "reject" });
+    await expect(refused.ended).rejects.toThrow(/4(09|22)/);
+    call.release();
+    await Promise.all([live.ended, next.ended]);
+    expect(outline(await conversation(flow.client, threadId)).slice(3)).toEqual([
+      "ai: publish has spoken.",
+      "human: me next",
+      "ai: Gladly.",
+    ]);
+  });
+
+  it("makes way at a boundary for a message that takes its place", async () => {
+    const prompt = "give way";
+    const { thread_id: threadId } = await flow.client.threads.create();
+    const script = flow.model.script(`draft: ${prompt}`, { text: ["draft ", "has ", "spoken."], holdAfter: 1 });
+    const live = sendStepwise(flow.client, threadId, prompt, "pipeline");
+    const call = await script.call(0);
+    await call.held.opened;
+    flow.model.script("instead", { text: ["Gladly."] });
+    const next = sendStepwise(flow.client, threadId, "instead", "react", { multitaskStrategy: "interrupt" });
+    await until(async () => expect((await flow.direct.runs.list(threadId)).length).toBe(2));
+    call.release();
+    await Promise.all([live.ended, next.ended]);
+    expect((await call.closed.opened).early).toBe(false);
+    expect(outline(await conversation(flow.client, threadId)).slice(1)).toEqual([
+      "ai: draft has spoken.",
+      "human: instead",
+      "ai: Gladly.",
+    ]);
   });
 });
