@@ -6,6 +6,7 @@ import { firstLookFetch, insistentFetch } from "../insist.ts";
 import { asObject, readText } from "../read-body.ts";
 import type { Services } from "../services.ts";
 import { activeAsSeen, asSeen, restingAmong } from "../stepwise/as-seen.ts";
+import { flagOf } from "../stepwise/chain.ts";
 import { cancelQueued } from "../stop/cancel-queued.ts";
 import { activeRuns } from "../stop/reconcile.ts";
 import { RollbackRefused } from "../stop/rollback-refused.ts";
@@ -110,9 +111,10 @@ async function carryOut(
 /** Asked again after a stop, it answers as it did; otherwise the thread is idle. */
 async function nothingRuns(services: Services, client: Client, threadId: string): Promise<StopAnswer> {
   const last = services.stops.lastOn(threadId);
-  const runs = await client.runs.list(threadId, { limit: 100 });
+  const all = await client.runs.list(threadId, { limit: 100 });
+  const runs = all.filter((run) => !flagOf(run));
   const latest = runs.sort((a, b) => Date.parse(a.created_at) - Date.parse(b.created_at)).at(-1);
-  const [resting] = await restingAmong(client, threadId, runs);
+  const [resting] = await restingAmong(client, threadId, all);
   if (resting) {
     const result = await services.stops.stop(client, threadId, resting, services.stops.asked(resting.run_id));
     return combine(threadId, [resting], [result]);
