@@ -8,7 +8,7 @@ import { statusOf } from "../upstream.ts";
 import type { Chain } from "./chain.ts";
 import { readChain } from "./read-chain.ts";
 import { standingIn } from "./standing.ts";
-import { nextStep, templateOf } from "./step-body.ts";
+import { mostSteps, nextStep, templateOf } from "./step-body.ts";
 import { whenEnded } from "./when-ended.ts";
 
 /** A chain that rests so long, in milliseconds, is driven by nobody; so is a stop that takes so long to be honoured. */
@@ -138,6 +138,11 @@ export class Drive {
       return standing;
     }
     if (chain.flags.length > 0) return await this.#letStop(chain);
+    if (chain.steps.length >= mostSteps(templateOf(chain.first))) {
+      this.#flagged = true;
+      await this.#services.honour(chain);
+      return undefined;
+    }
     if (!this.#drives && !this.#hasRested()) {
       await this.#wait();
       return undefined;

@@ -1,9 +1,10 @@
 import type { Client } from "@langchain/langgraph-sdk";
-import { gatherCut, type State, type Stop } from "../core/cut.ts";
+import { type Cut, gatherCut, type State, type Stop } from "../core/cut.ts";
 import { reportOn } from "../core/report.ts";
 import type { Transcript } from "../core/transcript.ts";
 import { keepTurn } from "../stop/keep-turn.ts";
 import { readState } from "../stop/reconcile.ts";
+import { rollBack } from "../stop/roll-back.ts";
 import type { StopResult } from "../stop/stop-run.ts";
 import type { Chain } from "./chain.ts";
 import { lowerFlags, removeFlags } from "./flags.ts";
@@ -30,15 +31,11 @@ export async function honourStop(client: Client, threadId: string, firstId: stri
   return result;
 }
 
-async function outcome(
-  client: Client,
-  threadId: string,
-  chain: Chain,
-  state: State,
-  cut: ReturnType<typeof gatherCut>,
-): Promise<StopResult> {
+async function outcome(client: Client, threadId: string, chain: Chain, state: State, cut: Cut): Promise<StopResult> {
   const nothing = { kept: [], tool_calls: [], values: state.values };
   const standing = await standingIn(client, threadId, chain, state);
+  if (standing === "resting" && cut.action === "rollback")
+    return await rollBackSteps(client, threadId, chain, state, cut);
   if (standing === "resting") return await keepTurn(client, threadId, cut, state);
   if (chain.overtaken) return { outcome: "superseded", ...nothing };
   // Another replica has been asked, too, and was here first.
@@ -46,4 +43,10 @@ async function outcome(
   return isHonoured
     ? { outcome: "stopped", ...reportOn(state, cut), values: state.values }
     : { outcome: "finished", ...nothing };
+}
+
+/** All later steps are deleted, so that the first run can be rolled back like any other, with what all of them have said. */
+async function rollBackSteps(client: Client, threadId: string, { first, steps }: Chain, state: State, cut: Cut) {
+  for (const { run_id } of steps.slice(1).reverse()) await client.runs.delete(threadId, run_id);
+  return await rollBack(client, threadId, first, state, cut);
 }

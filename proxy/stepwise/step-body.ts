@@ -57,6 +57,15 @@ export function templateOf(first: object): RunBody {
   return step && "template" in step ? step.template : {};
 }
 
+/** So many steps a run has that names no limit; a graph that never ends is stopped there. */
+const usualLimit = 500;
+
+/** After how many steps the run is stopped: where it would fail if its server ran it in one go. */
+export function mostSteps({ config }: RunBody): number {
+  const limit = isObject(config) ? Number(config.recursion_limit ?? usualLimit) : usualLimit;
+  return limit > 0 ? limit : usualLimit;
+}
+
 /** The id of the run that the client knows, if this is one of its steps. */
 export function firstOf(run: Pick<Run, "run_id">): string | undefined {
   const step = stepOf(run);

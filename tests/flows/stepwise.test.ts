@@ -138,21 +138,29 @@ describe.concurrent("a run that is driven step by step", () => {
     ]);
   });
 
-  it.each(["create", "wait"] as const)("is driven in the background: runs.%s", async (how) => {
-    const prompt = `background ${how}`;
+  it("is driven in the background", async () => {
+    const prompt = "background";
+    const { thread_id: threadId } = await flow.client.threads.create();
+    speak(prompt, "draft", "publish");
+    const review = flow.model.script(`review: ${prompt}`, { text: ["review ", "has ", "spoken."], holdAfter: 1 });
+    const asked = { input: messageOf(prompt), metadata: { stepwise: true } };
+    const { run_id } = await flow.client.runs.create(threadId, "pipeline", asked);
+    const call = await review.call(0);
+    await call.held.opened;
+    expect((await flow.direct.runs.get(threadId, run_id)).status).toBe("success");
+    expect((await flow.client.runs.get(threadId, run_id)).status).toBe("running");
+    const values = flow.client.runs.join(threadId, run_id);
+    call.release();
+    expect(await values).toEqual({ messages: await conversation(flow.client, threadId) });
+    expect((await flow.client.runs.get(threadId, run_id)).status).toBe("success");
+  });
+
+  it("is waited for to its end", async () => {
+    const prompt = "waited for";
     const { thread_id: threadId } = await flow.client.threads.create();
     speak(prompt, "draft", "review", "publish");
     const asked = { input: messageOf(prompt), metadata: { stepwise: true } };
-    const waited =
-      how === "wait"
-        ? flow.client.runs.wait(threadId, "pipeline", asked)
-        : flow.client.runs.create(threadId, "pipeline", asked).then(async ({ run_id }) => {
-            expect((await flow.client.runs.get(threadId, run_id)).status).toMatch(/pending|running/);
-            const values = await flow.client.runs.join(threadId, run_id);
-            expect((await flow.client.runs.get(threadId, run_id)).status).toBe("success");
-            return values;
-          });
-    const { messages } = (await waited) as { messages: [] };
+    const { messages } = (await flow.client.runs.wait(threadId, "pipeline", asked)) as { messages: [] };
     expect(messages).toEqual(await conversation(flow.client, threadId));
     expect(messages).toHaveLength(4);
   });
@@ -196,5 +204,42 @@ describe.concurrent("a run that is driven step by step", () => {
       "human: instead",
       "ai: Gladly.",
     ]);
+  });
+
+  it.each(["partial", "nothing"] as const)("is rolled back from a boundary, keep %s", async (keep) => {
+    const prompt = `roll back ${keep}`;
+    const { thread_id: threadId } = await flow.client.threads.create();
+    flow.model.script("before it", { text: ["Gladly."] });
+    await sendStepwise(flow.client, threadId, "before it", "react").ended;
+    const calls = [{ id: `sw_back_${keep}`, name: "probe", args: [`{"name":"sw_back_${keep}"}`] }];
+    const again = { text: ["Let me ", "see."], calls };
+    const script = flow.model.script(prompt, again, { ...again, text: ["Once more."], holdAfter: 1 });
+    flow.model.probe(`sw_back_${keep}`, "a result");
+    const live = sendStepwise(flow.client, threadId, prompt, "react");
+    const call = await script.call(1);
+    await call.held.opened;
+    const answer = stop(flow.proxy.url, threadId, { action: "rollback", keep });
+    await until(async () => expect(await flow.direct.runs.list(threadId, { status: "pending" })).toHaveLength(1));
+    call.release();
+    const { body } = await answer;
+    expect(body.outcome).toBe("stopped");
+    await live.ended;
+    expect(outline(await conversation(flow.client, threadId)).slice(2)).toEqual(
+      keep === "partial" ? [`human: ${prompt}`, "ai: Let me see.", "ai: Once more."] : [],
+    );
+    if (keep === "nothing") expect(body.input).toMatchObject(messageOf(prompt));
+    flow.model.script(`then ${keep}`, { text: ["Gladly."] });
+    await sendStepwise(flow.client, threadId, `then ${keep}`, "react").ended;
+    expect(outline(await conversation(flow.client, threadId)).at(-1)).toBe("ai: Gladly.");
+  });
+
+  it("is stopped where it would have come to its recursion limit", async () => {
+    const prompt = "two steps at most";
+    const { thread_id: threadId } = await flow.client.threads.create();
+    const [, , publish] = speak(prompt, "draft", "review", "publish");
+    const live = sendStepwise(flow.client, threadId, prompt, "pipeline", { config: { recursion_limit: 2 } });
+    await live.ended;
+    expect(outline(await conversation(flow.client, threadId)).at(-1)).toBe("ai: review has spoken.");
+    expect(publish?.calls).toEqual([]);
   });
 });

@@ -9,6 +9,7 @@ export interface StepwiseAsked {
   goOn?: boolean;
   interruptBefore?: string[];
   interruptAfter?: string[];
+  config?: { recursion_limit: number };
 }
 
 export const messageOf = (text: string) => ({ messages: [{ role: "user", content: text }] });
