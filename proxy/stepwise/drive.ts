@@ -9,6 +9,7 @@ import type { Chain } from "./chain.ts";
 import { readChain } from "./read-chain.ts";
 import { standingIn } from "./standing.ts";
 import { mostSteps, nextStep, templateOf } from "./step-body.ts";
+import { StepList } from "./step-list.ts";
 import { whenEnded } from "./when-ended.ts";
 
 /** A chain that rests so long, in milliseconds, is driven by nobody; so is a stop that takes so long to be honoured. */
@@ -45,56 +46,27 @@ export class Drive {
   #services: DriveServices;
   #threadId: string;
   #firstId: string;
-  #steps: string[];
+  readonly steps: StepList;
   #drives: boolean;
-  #changed: (() => void)[] = [];
   #restingSince?: number;
   /** A stop was asked for. */
   #flagged = false;
   /** Resolves when the run is over, however it ended. */
   readonly over: Promise<Ending>;
-  #isOver = false;
-  #looked = false;
   #hint = newHint();
 
   constructor(services: DriveServices, threadId: string, firstId: string, drives: boolean) {
     this.#services = services;
     this.#threadId = threadId;
     this.#firstId = firstId;
-    this.#steps = [firstId];
+    this.steps = new StepList(firstId);
     this.#drives = drives;
-    this.over = this.#run().finally(() => {
-      this.#isOver = true;
-      this.#tell();
-    });
-  }
-
-  /** The id of the run that is this step, as soon as there is one; undefined if it comes to none. */
-  async step(index: number, signal: AbortSignal): Promise<string | undefined> {
-    while (this.#steps[index] === undefined && !this.#isOver) {
-      await Promise.race([this.#change(), aborted(signal)]);
-      if (signal.aborted) return undefined;
-    }
-    return this.#steps[index];
-  }
-
-  /** The number of the step that is the latest by now. */
-  async latest(signal: AbortSignal): Promise<number> {
-    if (!this.#looked) await Promise.race([this.#change(), aborted(signal)]);
-    return this.#steps.length - 1;
+    this.over = this.#run().finally(() => this.steps.end());
   }
 
   /** A reader has come to the end of what the step streams. */
   stepEnded(): void {
     this.#hint.open();
-  }
-
-  #change(): Promise<void> {
-    return new Promise((changed) => this.#changed.push(changed));
-  }
-
-  #tell(): void {
-    for (const changed of this.#changed.splice(0)) changed();
   }
 
   async #run(): Promise<Ending> {
@@ -121,7 +93,7 @@ export class Drive {
     const { client } = this.#services;
     const chain = known ?? (await readChain(client, this.#threadId, this.#firstId));
     if (!chain) return "over";
-    this.#publish(chain.steps.map(({ run_id }) => run_id));
+    this.steps.publish(chain.steps.map(({ run_id }) => run_id));
     if (!isTerminal(chain.last)) {
       const { signal } = this.#services;
       await whenEnded(client, this.#threadId, chain.last.run_id, { signal, hint: this.#hint.opened });
@@ -184,13 +156,6 @@ export class Drive {
   async #wait(): Promise<void> {
     await delay(pause, undefined, { signal: this.#services.signal });
   }
-
-  #publish(steps: string[]): void {
-    if (this.#looked && steps.length <= this.#steps.length) return;
-    this.#looked = true;
-    this.#steps = steps;
-    this.#tell();
-  }
 }
 
 function newHint(): { opened: Promise<void>; open: () => void } {
@@ -204,7 +169,3 @@ function newHint(): { opened: Promise<void>; open: () => void } {
 /** It has come to its end, and nobody has written since. */
 const isDone = ({ last, overtaken }: Chain, { next, metadata }: State): boolean =>
   last.status === "success" && !overtaken && next.length === 0 && metadata?.source === "loop";
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
-}

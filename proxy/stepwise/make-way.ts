@@ -51,7 +51,7 @@ export async function makeWay(
   const drive = stepwise.follow(caller, threadId, runId);
   if (strategy === "enqueue") await drive.over;
   // The server refuses it while a step is active.
-  else if (isTerminal(chain.last)) await drive.step(chain.steps.length, AbortSignal.timeout(10_000));
+  else if (isTerminal(chain.last)) await drive.steps.at(chain.steps.length, AbortSignal.timeout(10_000));
   return wanted;
 }
 

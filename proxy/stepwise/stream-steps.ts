@@ -63,10 +63,10 @@ export async function streamSteps(services: Services, ctx: Context, options: Ste
 
   async function pipeSteps(): Promise<void> {
     const seen = options.seen === "now" ? undefined : options.seen;
-    let index = options.seen === "now" ? ((await drive?.latest(gone.signal)) ?? 0) : (seen?.step ?? 0);
+    let index = options.seen === "now" ? ((await drive?.steps.latest(gone.signal)) ?? 0) : (seen?.step ?? 0);
     let pause: Buffer[] = [];
     for (let first = true; ; first = false, index++) {
-      const stepId = options.body !== undefined && index === 0 ? undefined : await drive?.step(index, gone.signal);
+      const stepId = options.body !== undefined && index === 0 ? undefined : await drive?.steps.at(index, gone.signal);
       if (gone.signal.aborted || (stepId === undefined && index > 0)) break;
       pause = await pipeStep(index, stepId, first && options.seen === "now", seen?.step === index ? seen : undefined);
       if (gone.signal.aborted) return;
