@@ -27,6 +27,8 @@ import { threadStream } from "./routes/thread-stream.ts";
 import { webPage } from "./routes/web.ts";
 import { ServerKindProbe } from "./server-kind.ts";
 import type { Services } from "./services.ts";
+import { showAsOne } from "./stepwise/show-as-one.ts";
+import { Stepwise } from "./stepwise/stepwise.ts";
 import { HangUps } from "./stop/hang-ups.ts";
 import { Readers } from "./stop/readers.ts";
 import { Snapshots } from "./stop/snapshots.ts";
@@ -53,7 +55,8 @@ export function createApp(settings: Settings, log: Logger): App {
   const stops = new Stops({ threads, snapshots, server, metrics, settings });
   const hangUps = new HangUps({ settings, upstream, log, threads, readers, stops });
   const stepEnds = new StepEnds({ stops, metrics });
-  const looking = { threads, readers, snapshots, stops, stepEnds, hangUps };
+  const stepwise = new Stepwise({ upstream, stops, server, log });
+  const looking = { threads, readers, snapshots, stops, stepEnds, stepwise, hangUps };
   const services: Services = { settings, upstream, log, metrics, server, ...looking };
   const { passOn, upgrade: passUpgradeOn } = createPassOn(upstream);
   const upgrade = upgrades(services, passUpgradeOn);
@@ -90,6 +93,7 @@ export function createApp(settings: Settings, log: Logger): App {
     await (isHeadOfTheirs ? next() : routes(ctx as Parameters<typeof routes>[0], next));
   });
   koa.use(holdDuringStops(services));
+  koa.use(showAsOne(services));
   koa.use(async function passOnTheRest(ctx) {
     await passOn(ctx);
   });
@@ -107,6 +111,7 @@ export function createApp(settings: Settings, log: Logger): App {
     async close() {
       hangUps.close();
       stepEnds.close();
+      stepwise.close();
       await threads.idle();
     },
   };

@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { Settings } from "./env.ts";
 import type { Metrics } from "./metrics.ts";
 import type { ServerKindProbe } from "./server-kind.ts";
+import type { Stepwise } from "./stepwise/stepwise.ts";
 import type { HangUps } from "./stop/hang-ups.ts";
 import type { Readers } from "./stop/readers.ts";
 import type { Snapshots } from "./stop/snapshots.ts";
@@ -21,6 +22,7 @@ export interface Services {
   snapshots: Snapshots;
   readers: Readers;
   hangUps: HangUps;
+  stepwise: Stepwise;
   metrics: Metrics;
   log: Logger;
 }

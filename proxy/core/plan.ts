@@ -172,7 +172,8 @@ function rewrite(existing: Message[], settled: Message[], cut: Cut): Message[] {
 /** The answer to a call of the reply, by what the stream told of its calls. */
 function answer(call: ToolCall, reply: Message, told: Transcript["calls"], isUnheard: boolean, cut: Cut): Message {
   const startsAreKnown = (reply.tool_calls ?? []).some(({ id }) => told.get(id ?? "")?.fromEvents);
-  const unheard = isUnheard || (cut.dismiss === true && isAskedAbout(call, reply, cut.tasks));
+  const isDismissed = cut.dismiss === true && isAskedAbout(call, reply, cut.tasks);
+  const unheard = isUnheard || isDismissed || cut.transcript.nothingBegan === true;
   return answerTo(call, reply, { trace: told.get(call.id ?? ""), unheard, startsAreKnown }, cut.runId);
 }
 

@@ -37,4 +37,6 @@ export interface Transcript {
   replies: Streamed[];
   /** Tool calls by id. */
   calls: Map<string, CallTrace>;
+  /** It was stopped between two steps: whatever is open has not begun. */
+  nothingBegan?: boolean;
 }

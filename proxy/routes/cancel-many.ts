@@ -4,6 +4,7 @@ import { insistentFetch } from "../insist.ts";
 import type { PassOn } from "../pass-on.ts";
 import { asObject, readText } from "../read-body.ts";
 import type { Services } from "../services.ts";
+import { activeAsSeen, asSeen } from "../stepwise/as-seen.ts";
 import { activeRuns } from "../stop/reconcile.ts";
 import { isTerminal } from "../stop/settle.ts";
 import { asAnswer, clientFor, statusOf } from "../upstream.ts";
@@ -54,14 +55,16 @@ async function runsAsked(client: Client, body: Record<string, unknown>): Promise
   const { thread_id: threadId, run_ids: runIds, status } = body;
   if (status) return threadId || runIds ? [] : await runsWith(client, String(status).toLowerCase());
   if (!isId(threadId) || !Array.isArray(runIds) || !runIds.every(isId)) return [];
-  const found = await Promise.all(runIds.map((runId: string) => ifSeen(client.runs.get(threadId, runId))));
+  const look = async (runId: string) => await asSeen(client, threadId, await client.runs.get(threadId, runId));
+  const found = await Promise.all(runIds.map((runId: string) => ifSeen(look(runId))));
   return found.flatMap((run) => (run && !isTerminal(run) ? [run] : []));
 }
 
 async function runsWith(client: Client, status: string): Promise<Run[]> {
   if (!["pending", "running", "all"].includes(status)) return [];
   const threads = (await ifSeen(client.threads.search({ status: "busy", limit: mostThreads }))) ?? [];
-  const active = await Promise.all(threads.map(({ thread_id }) => ifSeen(activeRuns(client, thread_id))));
+  const look = async (threadId: string) => await activeAsSeen(client, threadId, await activeRuns(client, threadId));
+  const active = await Promise.all(threads.map(({ thread_id }) => ifSeen(look(thread_id))));
   return active.flatMap((runs) => runs ?? []).filter((run) => status === "all" || run.status === status);
 }
 

@@ -4,6 +4,7 @@ import { firstLookFetch, insistentFetch } from "../insist.ts";
 import type { PassOn } from "../pass-on.ts";
 import type { ServerKind } from "../server-kind.ts";
 import type { Services } from "../services.ts";
+import { asSeen } from "../stepwise/as-seen.ts";
 import { isTerminal } from "../stop/settle.ts";
 import type { StopResult } from "../stop/stop-run.ts";
 import { asCaller, clientFor } from "../upstream.ts";
@@ -29,7 +30,7 @@ export function cancelRun(services: Services, passOn: PassOn): Middleware {
         granted();
         return answer(ctx, await services.server.kind(), threadId, { ...last.result, values });
       }
-      const run = await asCaller(client.runs.get(threadId, runId));
+      const run = await asSeen(client, threadId, await asCaller(client.runs.get(threadId, runId)));
       granted();
       if (isTerminal(run) && run.status !== "interrupted") return void (await passOn(ctx));
       // A run that was cut before is only looked after: undoing it now would be another's decision.

@@ -5,6 +5,8 @@ import { asObject, asText, readText } from "../read-body.ts";
 import { toolModeOf } from "../server-kind.ts";
 import type { Services } from "../services.ts";
 import { stoppable } from "../sse/modes.ts";
+import { firstStep, isStepwise } from "../stepwise/step-body.ts";
+import { waitSteps } from "../stepwise/wait-steps.ts";
 import { beforeRun, withStrategy } from "../stop/before-run.ts";
 import { requireId } from "./ids.ts";
 import { waitOnStream } from "./wait-on-stream.ts";
@@ -22,11 +24,16 @@ export function runsCreate(services: Services, passOn: PassOn): Middleware {
     try {
       if (ctx.res.destroyed) return;
       const wanted = withStrategy(asObject(text), services.settings.multitaskDefault);
-      const asked = wanted && (await beforeRun(services, ctx.headers, threadId, wanted));
+      const asked = wanted && (await beforeRun(services, ctx.headers, threadId, wanted, created));
       const kind = await services.server.kind();
       const toolMode = toolModeOf(kind, services.settings);
-      const { body, key } = asked ? stoppable(asked, toolMode) : {};
+      const { body: plain, key } = asked ? stoppable(asked, toolMode) : {};
+      const inSteps = asked !== undefined && isStepwise(asked);
+      const body = plain && inSteps ? firstStep(plain) : plain;
       if (body && asked && asked.on_disconnect === undefined) delete body.on_disconnect;
+      if (body && inSteps && isWait) {
+        return await waitSteps(services, ctx, threadId, asText(body), created, asked.on_disconnect);
+      }
       let runId: string | undefined;
       let leave: ((runEnded: boolean) => void) | undefined;
       let close: (() => void) | undefined;
@@ -35,7 +42,8 @@ export function runsCreate(services: Services, passOn: PassOn): Middleware {
         if (runId && isWait) leave = services.readers.join(runId);
         if (runId && isWait) close = services.threads.reading(threadId);
         created(runId);
-        if (runId) services.snapshots.watch(runId, { threadId, caller: ctx.headers, key });
+        if (runId && inSteps) services.stepwise.begin(ctx.headers, threadId, runId);
+        else if (runId) services.snapshots.watch(runId, { threadId, caller: ctx.headers, key });
         return runId;
       };
       const sent = body ? asText(body) : text;

@@ -1,6 +1,9 @@
 import type { Middleware } from "koa";
 import type { Services } from "../services.ts";
 import { addedModes, askedModes, isAddition, snapshotKey } from "../sse/modes.ts";
+import { firstOf } from "../stepwise/step-body.ts";
+import { parseStepId } from "../stepwise/step-id.ts";
+import { streamSteps } from "../stepwise/stream-steps.ts";
 import { isTerminal } from "../stop/settle.ts";
 import { asCaller, clientFor } from "../upstream.ts";
 import { requireId } from "./ids.ts";
@@ -19,6 +22,18 @@ export function runsJoin(services: Services): Middleware {
     const { kwargs } = run as { kwargs?: { stream_mode?: unknown } };
     const modes = askedModes({ stream_mode: kwargs?.stream_mode });
     const lastEventId = ctx.get("last-event-id") || undefined;
+    const onDisconnect = ["1", "true"].includes(String(ctx.query.cancel_on_disconnect)) ? "cancel" : undefined;
+    if (firstOf(run) === run.run_id) {
+      return await streamSteps(services, ctx, {
+        threadId,
+        runId: run.run_id,
+        seen: lastEventId === undefined ? "now" : parseStepId(lastEventId),
+        isAddition: ({ event }) => isAddition(event, added),
+        wantsValues: modes.includes("values"),
+        onDisconnect,
+        onRun: () => services.stepwise.follow(ctx.headers, threadId, run.run_id),
+      });
+    }
     if (!isTerminal(run)) {
       const age = Date.now() - Date.parse(run.created_at);
       services.snapshots.watch(run.run_id, { threadId, caller: ctx.headers, key: snapshotKey(run) }, age);
@@ -31,7 +46,7 @@ export function runsJoin(services: Services): Middleware {
       keep: ({ event }) => !isAddition(event, added),
       // A run that was over before it was joined is replayed as it was.
       wantsValues: modes.includes("values") && !isTerminal(run),
-      onDisconnect: ["1", "true"].includes(String(ctx.query.cancel_on_disconnect)) ? "cancel" : undefined,
+      onDisconnect,
       stream: (fetch, signal) =>
         clientFor(ctx.headers, services.upstream, fetch).runs.joinStream(threadId, runId, {
           signal,

@@ -4,6 +4,8 @@ import { asObject, asText, readText } from "../read-body.ts";
 import { toolModeOf } from "../server-kind.ts";
 import type { Services } from "../services.ts";
 import { askedModes, isAddition, stoppable } from "../sse/modes.ts";
+import { firstStep, isStepwise } from "../stepwise/step-body.ts";
+import { streamSteps } from "../stepwise/stream-steps.ts";
 import { beforeRun, withStrategy } from "../stop/before-run.ts";
 import { clientFor } from "../upstream.ts";
 import { requireId } from "./ids.ts";
@@ -17,9 +19,22 @@ export function runsStream(services: Services): Middleware {
     const created = await services.threads.creating(threadId, callerOf(ctx.headers));
     try {
       const wanted = withStrategy(asObject(text), services.settings.multitaskDefault);
-      const asked = wanted && (await beforeRun(services, ctx.headers, threadId, wanted));
+      const asked = wanted && (await beforeRun(services, ctx.headers, threadId, wanted, created));
       const toolMode = toolModeOf(await services.server.kind(), services.settings);
       const { body, added, key } = asked ? stoppable(asked, toolMode) : { added: [] };
+      if (asked && body && isStepwise(asked)) {
+        return await streamSteps(services, ctx, {
+          threadId,
+          body: asText(firstStep(body)),
+          isAddition: ({ event }) => isAddition(event, added),
+          wantsValues: askedModes(asked).includes("values"),
+          onDisconnect: asked.on_disconnect,
+          onRun(runId) {
+            created(runId);
+            return services.stepwise.begin(ctx.headers, threadId, runId);
+          },
+        });
+      }
       await streamToClient(services, ctx, {
         threadId,
         body: body ? asText(body) : text,

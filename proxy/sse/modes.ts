@@ -20,6 +20,8 @@ interface Carried {
   added: string[];
   /** What the run's snapshots are sealed with. */
   key: string;
+  /** It is one step of a run that is driven step by step. */
+  step?: unknown;
 }
 
 /** The mode in which a server tells of tools that start and end; undefined: none is asked for. */
@@ -82,6 +84,17 @@ function carry({ config, context }: RunBody, carried: Carried): Pick<RunBody, "c
   if (config != null && !isObject(config)) return {};
   const configurable = isObject(config) && isObject(config.configurable) ? config.configurable : {};
   return { config: { ...(config ?? {}), configurable: { ...configurable, [carrier]: carried } } };
+}
+
+/** The body, which carries already what makes it stoppable, and now this about its step, too. */
+export function withStep(body: RunBody, step: unknown): RunBody {
+  const carried = carriedBy(body);
+  return carried ? { ...body, ...carry(body, { ...carried, step }) } : body;
+}
+
+/** What a run, or the body of one, carries about its step. */
+export function carriedStep(kwargs: unknown): unknown {
+  return isObject(kwargs) ? carriedBy(kwargs)?.step : undefined;
 }
 
 /** The modes that the proxy added to this run, as `GET` of the run tells. */

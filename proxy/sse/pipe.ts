@@ -10,6 +10,10 @@ export interface PipeOptions {
   response: ServerResponse;
   /** Which frames the client gets. */
   keep: (frame: Frame) => boolean;
+  /** The frame as the client gets it, if not as it came. */
+  rename?: (frame: Frame) => Buffer;
+  /** The client's stream is under way already, and goes on with this one. */
+  wire?: Wire;
   /** Awaited before `keep` is asked of these frames, for what it has to know. */
   before?: (frames: Frame[]) => Promise<void>;
   /** What to send instead of the SDK's body, which knows fewer fields than the server, and of its headers. */
@@ -40,7 +44,7 @@ export interface Wire {
  * Anything else it is asked to fetch goes through as it is.
  */
 export function pipingFetch(options: PipeOptions): { fetch: typeof fetch; wire: Wire } {
-  const wire: Wire = { open: false, newline: "\n" };
+  const wire: Wire = options.wire ?? { open: false, newline: "\n" };
   const fetch: typeof globalThis.fetch = async (input, init) => {
     const sent = init?.method === "POST" ? { ...init, ...options.request } : init;
     const answer = await upstreamFetch(
@@ -90,7 +94,7 @@ async function* forward(body: ReadableStream<Uint8Array>, options: PipeOptions, 
     await options.before?.(frames);
     await write(
       options,
-      frames.filter(options.keep).map(({ bytes }) => bytes),
+      frames.filter(options.keep).map((frame) => options.rename?.(frame) ?? frame.bytes),
     );
     yield thin(frames);
   }

@@ -6,6 +6,8 @@ import { hasToolMessage, withoutSecondAnswers } from "../core/second-answers.ts"
 import { firstLookFetch, insistentFetch } from "../insist.ts";
 import type { Services } from "../services.ts";
 import type { RunBody } from "../sse/modes.ts";
+import { flagOf } from "../stepwise/chain.ts";
+import { hasSteps, makeWay } from "../stepwise/make-way.ts";
 import { clientFor } from "../upstream.ts";
 import { cutTurns, fromHead, isStale } from "./catch-up.ts";
 import { isDoubleTexting, stopForNewRun } from "./double-texting.ts";
@@ -14,7 +16,10 @@ import { listRuns } from "./list-runs.ts";
 import { leaveRefusal } from "./refusals.ts";
 import { isTerminal } from "./settle.ts";
 
-type Needed = Pick<Services, "stops" | "readers" | "snapshots" | "server" | "settings" | "log" | "upstream">;
+type Needed = Pick<
+  Services,
+  "stops" | "readers" | "snapshots" | "server" | "settings" | "log" | "upstream" | "stepwise"
+>;
 
 /** What is asked of the new run, as far as it concerns the one before it. */
 export interface NewRun extends RunBody {
@@ -46,11 +51,23 @@ export function withStrategy(wanted: NewRun | undefined, strategy: string | unde
  * Double texting fails if it can't be done. A thread that can't be looked
  * after otherwise is no worse than it was: the new run has its turn.
  *
- * All of it in the name of the `caller`, whose headers these are.
+ * All of it in the name of the `caller`, whose headers these are. `onWait` is
+ * called before a wait that only a stop may end.
  */
-export async function beforeRun(services: Needed, caller: IncomingHttpHeaders, threadId: string, wanted: NewRun) {
+export async function beforeRun(
+  services: Needed,
+  caller: IncomingHttpHeaders,
+  threadId: string,
+  asked: NewRun,
+  onWait: () => void = () => undefined,
+) {
   const client = clientFor(caller, services.upstream, insistentFetch());
-  const runs = await firstLook(services, caller, threadId, wanted);
+  let wanted = asked;
+  let runs = await firstLook(services, caller, threadId, wanted);
+  if (hasSteps(runs)) {
+    wanted = await makeWay(services, caller, client, threadId, wanted, onWait);
+    runs = (await firstLook(services, caller, threadId, wanted)).filter((run) => !flagOf(run));
+  }
   const active = runs.filter((run) => !isTerminal(run));
   const stopped = await stopForNewRun(client, services, threadId, wanted, active);
   if (!stopped && active.length > 0) return await asCreated(client, threadId, wanted, services);

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { insistentFetch } from "../insist.ts";
 import type { Services } from "../services.ts";
+import { asSeen } from "../stepwise/as-seen.ts";
 import { clientFor } from "../upstream.ts";
 import { isTerminal } from "./settle.ts";
 
@@ -45,7 +46,7 @@ export class HangUps {
     const { threads, stops, log, upstream } = this.#services;
     const client = clientFor(caller, upstream, insistentFetch());
     const stop = async () => {
-      const run = await client.runs.get(threadId, runId);
+      const run = await asSeen(client, threadId, await client.runs.get(threadId, runId));
       if (!isTerminal(run)) await stops.stop(client, threadId, run, stops.asked(runId));
     };
     threads.stopping(threadId, stop).catch((error: unknown) => {

@@ -1,7 +1,7 @@
 import type { Client, Run } from "@langchain/langgraph-sdk";
 import { leaveRefusal } from "./refusals.ts";
 
-const fields = ["run_id", "status", "created_at", "updated_at"] as const;
+const fields = ["run_id", "status", "created_at", "updated_at", "metadata"] as const;
 
 /** The thread's runs, oldest first; servers list them in different orders. None, where the caller may not see them. */
 export async function listRuns(client: Client, threadId: string): Promise<Run[]> {

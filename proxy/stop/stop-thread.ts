@@ -1,6 +1,9 @@
 import type { Client, Run } from "@langchain/langgraph-sdk";
 import type { Action, Keep } from "../core/cut.ts";
 import type { Services } from "../services.ts";
+import { activeAsSeen, asSeen, restingAmong } from "../stepwise/as-seen.ts";
+import { flagOf } from "../stepwise/chain.ts";
+import { firstOf } from "../stepwise/step-body.ts";
 import { cancelQueued } from "./cancel-queued.ts";
 import { activeRuns, readState } from "./reconcile.ts";
 import { RollbackRefused } from "./rollback-refused.ts";
@@ -57,7 +60,8 @@ export async function stopThread(
     if (!Array.isArray(runs)) return runs;
     const [first, ...queued] = runs;
     if (!first) return await nothingRuns(services, client, threadId, asked);
-    const waits = asked.when === "after-step" && !isTerminal(first);
+    // A run that is driven step by step ends between two steps in any case.
+    const waits = asked.when === "after-step" && !isTerminal(first) && !firstOf(first);
     await cancelQueued(client, threadId, waits ? queued : runs, waits ? 1 : 2);
     return waits ? { first, queued } : await stopAll(services, client, threadId, runs, asked);
   };
@@ -90,11 +94,12 @@ async function runsMeant(
   await threads.created(threadId);
   const last = stops.lastOn(threadId);
   if (runId && last?.run.run_id === runId) return sumUp(threadId, [last]);
-  if (runId) return [await client.runs.get(threadId, runId)];
-  let runs = await activeRuns(client, threadId);
+  if (runId) return [await asSeen(client, threadId, await client.runs.get(threadId, runId))];
+  const active = async () => await activeAsSeen(client, threadId, await activeRuns(client, threadId));
+  let runs = await active();
   if (runs.length === 0 && (await threads.admitTogether(threadId, arrivedAt))) {
     await threads.created(threadId);
-    runs = await activeRuns(client, threadId);
+    runs = await active();
   }
   if (scope === "thread") return runs;
   return [runs.find(({ status }) => status === "running") ?? runs[0]].filter((run) => run !== undefined);
@@ -145,7 +150,13 @@ async function nothingRuns(
   { dismiss }: ThreadStop,
 ): Promise<StopAnswer> {
   const last = stops.lastOn(threadId);
-  const runs = await client.runs.list(threadId, { limit: 100 });
+  const all = await client.runs.list(threadId, { limit: 100 });
+  const [resting] = await restingAmong(client, threadId, all);
+  if (resting) {
+    const result = await stops.stop(client, threadId, resting, stops.asked(resting.run_id));
+    return sumUp(threadId, [{ run: resting, result }]);
+  }
+  const runs = all.filter((run) => !flagOf(run));
   const latest = runs.sort((a, b) => Date.parse(a.created_at) - Date.parse(b.created_at)).at(-1);
   const waits = dismiss && latest !== undefined && (await readState(client, threadId)).next.length > 0;
   if (!waits && last && (!latest || Date.parse(latest.created_at) <= Date.parse(last.run.created_at))) {

@@ -1,7 +1,10 @@
 import type { Client, Run } from "@langchain/langgraph-sdk";
 import type { Action, Keep, Stop } from "../core/cut.ts";
 import type { Services } from "../services.ts";
+import { firstOf } from "../stepwise/step-body.ts";
+import { stopChain } from "../stepwise/stop-chain.ts";
 import { resultOfRefused } from "./rollback-refused.ts";
+import { isTerminal } from "./settle.ts";
 import { type StopResult, stopRun } from "./stop-run.ts";
 
 type Needed = Pick<Services, "threads" | "snapshots" | "server" | "metrics" | "settings">;
@@ -44,7 +47,7 @@ export class Stops {
     if (running) return running.catch(() => this.stop(client, threadId, run, stop));
     const { threads } = this.#services;
     const stopping = threads
-      .stopping(threadId, () => this.#measured(stopRun(client, this.#services, threadId, run, stop)))
+      .stopping(threadId, () => this.#measured(this.#carryOut(client, threadId, run, stop)))
       .then((result) => this.#noted(threadId, run, result))
       .catch((error: unknown) => {
         const result = resultOfRefused(error);
@@ -55,6 +58,12 @@ export class Stops {
     this.#running.set(stop.runId, stopping);
     for (const onStop of this.#watchers.get(stop.runId) ?? []) onStop(stopping);
     return stopping;
+  }
+
+  /** A run that is driven step by step ends between two steps. */
+  #carryOut(client: Client, threadId: string, run: Run, stop: Stop): Promise<StopResult> {
+    if (!isTerminal(run) && firstOf(run)) return stopChain(client, threadId, run, stop);
+    return stopRun(client, this.#services, threadId, run, stop);
   }
 
   /** Tells of a stop of the run, the one under way or one to come; returns what ends the telling. */

@@ -1,0 +1,113 @@
+import type { Context } from "koa";
+import type { Services } from "../services.ts";
+import type { Frame } from "../sse/frames.ts";
+import { pipingFetch, type Wire } from "../sse/pipe.ts";
+import { readState } from "../stop/reconcile.ts";
+import { asCaller, callersRequest, clientFor } from "../upstream.ts";
+import type { Drive } from "./drive.ts";
+import { StepFrames } from "./step-frames.ts";
+import type { StepId } from "./step-id.ts";
+
+export interface StepsStream {
+  threadId: string;
+  /** The run to join; undefined: it is created with `body`. */
+  runId?: string;
+  body?: string;
+  /** The last event that the client has; `now`: it wants none from before. */
+  seen?: StepId | "now";
+  isAddition: (frame: Frame) => boolean;
+  /** After a stop, the client gets the reconciled state as a last `values`. */
+  wantsValues: boolean;
+  onDisconnect: unknown;
+  /** Called with the run's id as soon as it is known; who drives or follows it. */
+  onRun: (runId: string) => Drive;
+}
+
+/** Streams a run that is driven step by step as one, until it is over; and when it was stopped, until its thread is reconciled. */
+export async function streamSteps(services: Services, ctx: Context, options: StepsStream): Promise<void> {
+  const { threadId } = options;
+  if (ctx.res.destroyed) return;
+  const gone = new AbortController();
+  let runId = options.runId;
+  let drive = runId === undefined ? undefined : options.onRun(runId);
+  let leave: ((runEnded: boolean) => void) | undefined;
+  const onClose = () => {
+    if (runId || !services.hangUps.stopsAtOnce(options.onDisconnect)) gone.abort();
+  };
+  ctx.res.once("close", onClose);
+  const wire: Wire = { open: false, newline: "\n" };
+  const onOpen = (headers: Headers) => {
+    ctx.respond = false;
+    runId ??= /\/runs\/([^/?]+)/.exec(headers.get("content-location") ?? "")?.[1];
+    if (!runId || leave) return;
+    drive ??= options.onRun(runId);
+    leave = services.readers.join(runId);
+    services.metrics.streams.inc();
+    if (ctx.res.destroyed) gone.abort();
+  };
+  try {
+    await pipeSteps();
+    if (gone.signal.aborted) return;
+    ctx.res.end();
+  } catch (error) {
+    if (gone.signal.aborted) return;
+    if (!wire.open) return await asCaller(Promise.reject(error));
+    services.log.warn({ err: error, thread_id: threadId, run_id: runId }, "stream broke off");
+    ctx.res.destroy();
+  } finally {
+    leave?.(!gone.signal.aborted);
+    if (leave) services.metrics.streams.dec();
+    if (gone.signal.aborted && runId) services.hangUps.left(ctx.headers, threadId, runId, options.onDisconnect);
+    ctx.res.off("close", onClose);
+  }
+
+  async function pipeSteps(): Promise<void> {
+    const seen = options.seen === "now" ? undefined : options.seen;
+    let index = options.seen === "now" ? ((await drive?.steps.latest(gone.signal)) ?? 0) : (seen?.step ?? 0);
+    let pause: Buffer[] = [];
+    for (let first = true; ; first = false, index++) {
+      const stepId = options.body !== undefined && index === 0 ? undefined : await drive?.steps.at(index, gone.signal);
+      if (gone.signal.aborted || (stepId === undefined && index > 0)) break;
+      pause = await pipeStep(index, stepId, first && options.seen === "now", seen?.step === index ? seen : undefined);
+      if (gone.signal.aborted) return;
+    }
+    const standing = gone.signal.aborted ? undefined : await drive?.over;
+    if (standing === "paused") for (const bytes of pause) ctx.res.write(bytes);
+    if (standing !== "stopped" || !options.wantsValues) return;
+    const { values } = await readState(clientFor(ctx.headers, services.upstream), threadId);
+    ctx.res.write(["event: values", `data: ${JSON.stringify(values)}`, "", ""].join(wire.newline));
+  }
+
+  /** Returns the frames of the pause that the step has ended with. */
+  async function pipeStep(step: number, stepId: string | undefined, onlyNew: boolean, seen?: StepId) {
+    const frames = new StepFrames({ step, seen, joined: stepId !== undefined, isAddition: options.isAddition });
+    const { fetch } = pipingFetch({
+      response: ctx.res,
+      wire,
+      keep: (frame) => frames.keep(frame),
+      request:
+        stepId === undefined && options.body !== undefined
+          ? callersRequest(ctx.headers, services.upstream, options.body)
+          : undefined,
+      query: "",
+      signal: gone.signal,
+      resumeAt: () => (runId ? `/threads/${threadId}/runs/${stepId ?? runId}/stream` : undefined),
+      onOpen,
+    });
+    const client = clientFor(ctx.headers, services.upstream, fetch);
+    const { signal } = gone;
+    const stream =
+      stepId === undefined
+        ? client.runs.stream(threadId, "", { signal })
+        : client.runs.joinStream(threadId, stepId, {
+            signal,
+            lastEventId: onlyNew ? undefined : "-1",
+            streamIdleReconnect: 0,
+          });
+    for await (const _part of stream) {
+      // Its bytes have gone to the client already.
+    }
+    drive?.stepEnded();
+    return frames.pause;
+  }
+}

@@ -1,0 +1,38 @@
+import type { Context } from "koa";
+import { passBack } from "../answer-errors.ts";
+import { UpstreamAnswer } from "../errors.ts";
+import { asObject } from "../read-body.ts";
+import type { Services } from "../services.ts";
+import { callerHeaders, upstreamFetch } from "../upstream.ts";
+import { answerWhenOver } from "./when-over.ts";
+
+/** `POST /threads/:thread_id/runs/wait` for a run that is driven step by step: the server would answer after the first step. */
+export async function waitSteps(
+  services: Services,
+  ctx: Context,
+  threadId: string,
+  body: string,
+  created: (runId: string) => void,
+  onDisconnect: unknown,
+): Promise<void> {
+  const answer = await upstreamFetch(`${services.upstream.url}/threads/${threadId}/runs`, {
+    method: "POST",
+    headers: { ...callerHeaders(ctx.headers, services.upstream), "content-type": "application/json" },
+    body,
+  });
+  const text = await answer.text();
+  const runId = asObject(text)?.run_id;
+  if (!answer.ok || typeof runId !== "string") {
+    return passBack(ctx, new UpstreamAnswer(answer.status, text, Object.fromEntries(answer.headers)));
+  }
+  created(runId);
+  const leave = services.readers.join(runId);
+  const onClose = () => {
+    leave(false);
+    services.hangUps.left(ctx.headers, threadId, runId, onDisconnect);
+  };
+  ctx.res.once("close", onClose);
+  await answerWhenOver(services, ctx, threadId, runId, services.stepwise.begin(ctx.headers, threadId, runId));
+  ctx.res.off("close", onClose);
+  leave(true);
+}
