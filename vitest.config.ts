@@ -1,10 +1,20 @@
 import { defineConfig } from "vitest/config";
 
-/** Flows that wait for a server to fail for good, or replace replicas under load: `npm run test:cells` has them, too. */
-const slow = ["tests/flows/faults-for-good.test.ts", "tests/flows/rolling-restart.test.ts"];
+/** What takes longer than a test run should: `npm run test:cells` has it, too. */
+const slow = [
+  "tests/conformance/{own-routes,streams,studio}.test.ts",
+  "tests/flows/content-around.test.ts",
+  "tests/flows/faults-for-good.test.ts",
+  "tests/flows/restarts.test.ts",
+  "tests/flows/rollback-deaths.test.ts",
+  "tests/flows/rolling-restart.test.ts",
+  "tests/flows/scope.test.ts",
+  "tests/flows/stepwise-{replicas,stops}.test.ts",
+  "tests/flows/uninvited.test.ts",
+];
 
-/** `npm test` has one situation for each client that is a page; `npm run test:clients` has all, and the clients without a page. */
-const clients = process.env.ALL_CLIENTS ? ["tests/clients/**/*.test.ts"] : ["tests/clients/browser.test.ts"];
+/** The clients, unchanged: `npm run test:clients` has those that are pages, in a browser, too. */
+const clients = process.env.ALL_CLIENTS ? ["tests/clients/**/*.test.ts"] : ["tests/clients/node.test.ts"];
 /** Python's clients come with the Python server. */
 const notHere = process.env.PYTHON_LANGGRAPH ? [] : ["tests/clients/python.test.ts"];
 

@@ -71,9 +71,9 @@ export const differences: Difference[] = [
   },
   {
     why: "a run is read in its caller's name before it is stopped or joined: if there is none, that answer is the answer",
-    of: ({ request }) => /\/runs\/[0-9a-f-]{36}\/(cancel|stream)\?/.test(request),
+    of: ({ request }) => /\/runs\/[0-9a-f-]{36}\/(cancel|stream|join)\?/.test(request),
     even: (exchange) =>
-      /not found|No runs found/i.test(exchange.body) && /^event: error|^\{"detail"|^Run/.test(exchange.body)
+      /not found|No runs found/i.test(exchange.body) && /^event: error|^\{"(detail|__error__)"|^Run/.test(exchange.body)
         ? { ...exchange, status: 404, headers: {}, body: "no run" }
         : exchange,
   },
