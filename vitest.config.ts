@@ -3,14 +3,19 @@ import { defineConfig } from "vitest/config";
 /** What takes longer than a test run should: `npm run test:cells` has it, too. */
 const slow = [
   "tests/conformance/{own-routes,streams,studio}.test.ts",
-  "tests/flows/content-around.test.ts",
+  "tests/flows/clients.test.ts",
+  "tests/flows/content{,-around}.test.ts",
+  "tests/flows/deaths.test.ts",
+  "tests/flows/faults-before-run.test.ts",
   "tests/flows/faults-for-good.test.ts",
   "tests/flows/restarts.test.ts",
   "tests/flows/rollback-deaths.test.ts",
   "tests/flows/rolling-restart.test.ts",
   "tests/flows/scope.test.ts",
   "tests/flows/stepwise-{replicas,stops}.test.ts",
+  "tests/flows/tool-moments.test.ts",
   "tests/flows/uninvited.test.ts",
+  "tests/web/{stop-ways,trouble}.test.ts",
 ];
 
 /** The clients, unchanged: `npm run test:clients` has those that are pages, in a browser, too. */
@@ -41,6 +46,7 @@ export default defineConfig({
           name: "web",
           sequence: { groupOrder: 2 },
           include: ["tests/web/**/*.test.ts"],
+          exclude: process.env.ALL_CELLS ? [] : slow,
           globalSetup: ["tests/helpers/flows-setup.ts"],
           fileParallelism: false,
           testTimeout: 60_000,
