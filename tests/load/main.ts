@@ -5,7 +5,7 @@ import { graphs } from "../helpers/flows-setup.ts";
 import { startDevServer, startPythonServer } from "../helpers/processes.ts";
 import { startReplica } from "../helpers/replica.ts";
 import { startStrictModel } from "../helpers/strict-model.ts";
-import { load } from "./load.ts";
+import { type LoadReport, load } from "./load.ts";
 
 const { values } = parseArgs({
   options: {
@@ -32,16 +32,21 @@ async function main(): Promise<number> {
     : await startDevServer({ react }, env, {}, workers);
   const replicas = await Promise.all([startReplica(server.url), startReplica(server.url)]);
   const urls = values.bare ? [server.url] : replicas.map(({ url }) => url);
-  const report = await load({ urls, direct: sdk(server.url), model, threads, workers, bare: values.bare });
-  const { outcomes, torn, stops, reads } = report;
+  try {
+    return tell(await load({ urls, direct: sdk(server.url), model, threads, workers, bare: values.bare }), threads);
+  } finally {
+    for (const replica of replicas) replica.kill("SIGTERM");
+    await Promise.all(replicas.map(({ exited }) => exited));
+    await server.close();
+    await model.close();
+  }
+}
+
+function tell({ outcomes, torn, stops, reads }: LoadReport, threads: number): number {
   for (const line of torn) console.log("TORN", line);
   console.log(`${threads} threads, ${threads / 2} stops within one second:`, outcomes);
   console.log(`a stop took ${inSeconds(stops.median)} (median), ${inSeconds(stops.slowest)} (slowest)`);
   console.log(`slowest read of another thread: ${inSeconds(reads.before)} before, ${inSeconds(reads.during)} during`);
-  for (const replica of replicas) replica.kill("SIGTERM");
-  await Promise.all(replicas.map(({ exited }) => exited));
-  await server.close();
-  await model.close();
   const answered = (outcomes.stopped ?? 0) + (outcomes.finished ?? 0) === threads;
   return values.bare || (answered && torn.length === 0) ? 0 : 1;
 }
