@@ -3,11 +3,10 @@ import { defineConfig } from "vitest/config";
 /** What takes longer than a test run should: `npm run test:cells` has it, too. */
 const slow = [
   "tests/conformance/{own-routes,streams,studio}.test.ts",
-  "tests/flows/clients.test.ts",
+  "tests/flows/{after-step,clients,socket,step-moments}.test.ts",
   "tests/flows/content{,-around}.test.ts",
   "tests/flows/deaths.test.ts",
-  "tests/flows/faults-before-run.test.ts",
-  "tests/flows/faults-for-good.test.ts",
+  "tests/flows/faults{,-before-run,-for-good}.test.ts",
   "tests/flows/restarts.test.ts",
   "tests/flows/rollback-deaths.test.ts",
   "tests/flows/rolling-restart.test.ts",
