@@ -10,8 +10,8 @@ const patience = 20_000;
 /** The same before it has begun, in milliseconds: a hiccup is got over, and a server that is gone is said at once. */
 const firstPatience = 2000;
 
-/** What many stops at once have to do after their cancels would else fill the server's queue, and everybody behind them would wait. */
-const turnstile = new Turnstile(4);
+/** Many stops at once would else fill the server's queue, and everybody behind them would wait. */
+const turnstile = new Turnstile(8);
 
 /**
  * A `fetch` for one stop that has begun: a server that is gone, silent or
@@ -32,17 +32,14 @@ export const firstLookFetch = (): typeof fetch => insisting(firstPatience);
 
 function insisting(patience: number): typeof fetch {
   let failingSince: number | undefined;
-  let cancelled = false;
   return async (input, init) => {
     const began = Date.now();
     const isCancel = String(input).includes("/cancel");
     const mayRepeat = init?.method !== "POST" || isCancel || String(input).endsWith("/history");
     for (let pause = 50; ; pause = Math.min(pause * 2, 1000)) {
       try {
-        // What runs is stopped first, which frees the server; some answer a cancel only when the run has ended.
-        cancelled ||= isCancel;
-        const inTurn = cancelled && !isCancel;
-        const answer = await (inTurn ? turnstile.pass(() => inTime(input, init)) : inTime(input, init));
+        // A cancel comes first; some servers answer it only when the run has ended.
+        const answer = await (isCancel ? inTime(input, init) : turnstile.pass(() => inTime(input, init)));
         failingSince = undefined;
         return answer;
       } catch (error) {
