@@ -6,7 +6,6 @@ import type { Transcript } from "../core/transcript.ts";
 import { TranscriptFold } from "../core/transcript-fold.ts";
 import { asProxyError, causeOf, ProxyError } from "../errors.ts";
 import { snapshotKey } from "../sse/modes.ts";
-import { Turnstile } from "../turnstile.ts";
 import type { Snapshots } from "./snapshots.ts";
 
 /** So long a replay may go without a part before it is taken for broken, in milliseconds. */
@@ -16,9 +15,6 @@ const tries = 3;
 const pause = 250;
 /** After this time none is begun again, in milliseconds: a server that says nothing has had two tries then. */
 const patience = 15_000;
-
-/** A server takes as long to send a stream again as it took to send it first; who else asks it for something would wait behind many of them. */
-const turnstile = new Turnstile(2);
 
 export interface ReplayOptions {
   /** The run was running when it was stopped, so something must have been streamed, unless it had just been picked up. */
@@ -63,7 +59,7 @@ export async function replay(
   for (let attempt = 1; ; attempt++) {
     const isLast = () => attempt === tries || Date.now() > deadline;
     try {
-      const { fold, count, repeats } = await turnstile.pass(read);
+      const { fold, count, repeats } = await read();
       if (fold && (!repeats || count === earlier || isLast())) return fold.transcript();
       if (fold) earlier = count;
       else {
