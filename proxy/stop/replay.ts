@@ -49,17 +49,13 @@ export async function replay(
   const { run_id: runId } = run;
   const snapshot = await snapshots.find(client, run, snapshotKey(run));
   const joins = !snapshot || snapshots.joins(snapshot);
-  let deadline = Number.POSITIVE_INFINITY;
-  const read = () => {
-    deadline = Math.min(deadline, Date.now() + patience);
-    return readOnce(client, threadId, runId, ran, foldOn(snapshot, joins));
-  };
+  const deadline = Date.now() + patience;
   let earlier: number | undefined;
   let mustHave: boolean | undefined;
   for (let attempt = 1; ; attempt++) {
     const isLast = () => attempt === tries || Date.now() > deadline;
     try {
-      const { fold, count, repeats } = await read();
+      const { fold, count, repeats } = await readOnce(client, threadId, runId, ran, foldOn(snapshot, joins));
       if (fold && (!repeats || count === earlier || isLast())) return fold.transcript();
       if (fold) earlier = count;
       else {
