@@ -47,17 +47,22 @@ export function runsCreate(services: Services, passOn: PassOn): Middleware {
         return runId;
       };
       const sent = body ? asText(body) : text;
-      const answered =
-        isWait && body && kind === "js"
-          ? await waitOnStream(services, ctx, { threadId, body: sent, onRun })
-          : await passOn(ctx, {
-              body: sent,
-              onHeaders: (headers) => void onRun(String(headers["content-location"] ?? "")),
-            });
-      leave?.(answered);
-      if (isWait && answered && runId) services.snapshots.ended(runId);
-      if (isWait && !answered && runId) services.hangUps.left(ctx.headers, threadId, runId, asked?.on_disconnect);
-      close?.();
+      let answered = false;
+      try {
+        answered =
+          isWait && body && kind === "js"
+            ? await waitOnStream(services, ctx, { threadId, body: sent, onRun })
+            : await passOn(ctx, {
+                body: sent,
+                onHeaders: (headers) => void onRun(String(headers["content-location"] ?? "")),
+              });
+      } finally {
+        // However the wait ends, it has ended: a reader that stays would be waited for.
+        leave?.(answered);
+        if (isWait && answered && runId) services.snapshots.ended(runId);
+        if (isWait && !answered && runId) services.hangUps.left(ctx.headers, threadId, runId, asked?.on_disconnect);
+        close?.();
+      }
     } finally {
       created();
     }
