@@ -8,10 +8,10 @@ import { isCallBlock, withoutCalls } from "./safe-message.ts";
  * said and what the assistant said, in order, without the tool traffic.
  *
  * `state` is the thread's state as the run left it, `before` its messages
- * without the run.
+ * without the run. Nothing, where the graph has no conversation to write into.
  */
 export function turnOf(state: State, before: Message[], input: unknown, cut: Cut): Message[] {
-  if (cut.keep === "nothing") return [];
+  if (cut.keep === "nothing" || !cut.messagesKey) return [];
   const old = new Set(before.map(({ id }) => id));
   const stored = messagesIn(state.values, cut.messagesKey).filter(({ id }) => !old.has(id));
   const asked = stored.filter((message) => typeOf(message) === "human");

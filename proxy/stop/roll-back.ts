@@ -85,7 +85,8 @@ async function writeBack(client: Client, threadId: string, turn: Turn): Promise<
   return {
     outcome: "stopped",
     ...report,
-    ...(cut.keep === "nothing" ? { input: inputOf(run) } : {}),
+    // A turn of which nothing stands, since there is no conversation to write it into, is handed back, too.
+    ...(turn.messages.length === 0 ? { input: inputOf(run) } : {}),
     values: written.state.values,
   };
 }

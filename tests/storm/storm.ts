@@ -64,7 +64,11 @@ export async function storm(options: StormOptions): Promise<Tally> {
       const prompt = `storm ${options.seed}.${next++}`;
       const progress = new Progress();
       const late = delay(patience, "late" as const, { ref: false });
-      if ((await Promise.race([oneStop(options, prompt, tally, progress), late])) !== "late") continue;
+      const one = oneStop(options, prompt, tally, progress).catch((error: unknown) => {
+        tally.wedged += 1;
+        options.report(`WEDGED ${progress}: ${error}`);
+      });
+      if ((await Promise.race([one, late])) !== "late") continue;
       tally.wedged += 1;
       options.report(`WEDGED ${progress}: nothing for ${patience / 1000} s; ${await runsOf(options, progress)}`);
     }

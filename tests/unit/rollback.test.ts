@@ -47,6 +47,15 @@ describe("a rollback", () => {
     expect(rolledBack(graphs.react, "js-text", { keep: "nothing" }).writes).toEqual([]);
   });
 
+  it("of a graph without a conversation has nothing to write back, whatever was streamed", () => {
+    const { run, state, parts } = recording("js-text");
+    const without = { ...state, values: { topic: "tea" } };
+    const asking = { ...run, kwargs: { input: { topic: "tea" } } };
+    const cut = gatherCut({ ...asked, runId: run.run_id, action: "rollback" }, asking, without, fold(parts));
+    expect(cut.messagesKey).toBeUndefined();
+    expect(turnOf(without, [], asking.kwargs.input, cut)).toEqual([]);
+  });
+
   it("of a run that went on from a pause keeps what its tools came to, or their calls would stay open", () => {
     const { run, state, parts } = recording("js-text");
     const resumed = { ...run, kwargs: { command: { resume: "yes" } } };
