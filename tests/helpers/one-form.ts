@@ -9,5 +9,5 @@ import type { Message } from "../../proxy/core/message.ts";
 export function inOneForm(message: Message): unknown {
   const { additional_kwargs, usage_metadata, ...rest } = message as Message & Record<string, unknown>;
   const { usage_metadata: aside, invalid_tool_calls: _invalid, ...kwargs } = Object(additional_kwargs);
-  return { ...rest, additional_kwargs: kwargs, usage_metadata: usage_metadata ?? aside };
+  return { ...rest, additional_kwargs: kwargs, usage_metadata: usage_metadata ?? aside ?? undefined };
 }

@@ -1,0 +1,34 @@
+import { createServer, request } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** Passes requests on and counts them. */
+export interface CountingShim {
+  url: string;
+  requests(): number;
+  close(): Promise<void>;
+}
+
+export async function startCounting(upstream: string): Promise<CountingShim> {
+  let count = 0;
+  const server = createServer((incoming, outgoing) => {
+    count += 1;
+    const { method, url = "/", headers } = incoming;
+    const passed = request(upstream + url, { method, headers }, (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(outgoing);
+    });
+    passed.on("error", () => outgoing.destroy());
+    outgoing.on("close", () => passed.destroy());
+    incoming.pipe(passed);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests: () => count,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
