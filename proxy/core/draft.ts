@@ -12,6 +12,8 @@ export interface Draft {
   protocol?: ProtocolMessage;
   /** The server has said that it is complete. */
   whole?: boolean;
+  /** Its beginning may be missing. */
+  headless?: boolean;
 }
 
 /** A draft as plain JSON; its chunk is put together again from a message. */
@@ -22,7 +24,8 @@ export interface SavedDraft extends Omit<Draft, "chunk" | "protocol"> {
 
 export function streamedOf(draft: Draft, noted?: Record<string, unknown>): Streamed {
   const message = draft.protocol?.toMessage() ?? (draft.chunk ? toMessage(draft.chunk, draft.message) : draft.message);
-  return { message, origin: originOf(draft.metadata ?? noted), complete: isComplete(message, draft) };
+  const origin = originOf(draft.metadata ?? noted);
+  return { message, origin, complete: isComplete(message, draft), ...(draft.headless ? { headless: true } : {}) };
 }
 
 export function saveDraft({ chunk, protocol, metadata, ...draft }: Draft): SavedDraft {

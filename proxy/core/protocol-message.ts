@@ -72,7 +72,15 @@ export class ProtocolMessage {
 function extend(block: ContentBlock, delta: unknown): ContentBlock {
   if (!isObject(delta)) return block;
   if (isObject(delta.fields)) return { ...block, ...delta.fields };
-  const extended = { ...block };
+  // Of a block whose start is lost its deltas tell the type: `text-delta`, `tool-call-delta`.
+  const extended: ContentBlock = {
+    ...block,
+    type:
+      block.type ??
+      String(delta.type)
+        .replace(/-delta$/, "")
+        .replaceAll("-", "_"),
+  };
   for (const [field, value] of Object.entries(delta)) {
     if (field === "type" || field === "index") continue;
     const before = extended[field];

@@ -18,9 +18,13 @@ const callIds = ["__openai_function_call_ids__", "__openai_custom_tool_call_ids_
  * streaming, reasoning that was cut and its signature, provider item ids,
  * trailing white space. Every word of text stays. Id and name are kept.
  */
-export function safeMessage({ message, complete }: Pick<Streamed, "message" | "complete">): Message | undefined {
+export function safeMessage({
+  message,
+  complete,
+  headless,
+}: Pick<Streamed, "message" | "complete" | "headless">): Message | undefined {
   const calls = completeCalls(message, complete);
-  const said = withRefusal(message);
+  const said = headless ? fromWholeWord(withRefusal(message)) : withRefusal(message);
   const content = complete ? withInputs(said, calls) : withCalls(cutContent(said, calls), said, calls);
   if (calls.length === 0 && textOf(content).trim() === "" && !hasMedia(content)) return undefined;
   return {
@@ -50,6 +54,20 @@ function withRefusal({ content, additional_kwargs }: Message): Content {
     block.type === "refusal" ? { ...block, type: "text", text: String(refusal) } : block,
   );
   return refusal ? [...said, { type: "text", text: refusal }] : said;
+}
+
+/** No word is longer, but in scripts that put nothing between them. */
+const longestWord = 100;
+
+/** Without what may be the rest of a word that began before. */
+function fromWholeWord(content: Content): Content {
+  const trimmed = (text: string) => {
+    const end = text.search(/\s/);
+    return end === -1 || end > longestWord ? text : text.slice(end).trimStart();
+  };
+  if (typeof content === "string") return trimmed(content);
+  const first = content.findIndex(isText);
+  return content.map((block, at) => (at === first ? { ...block, text: trimmed(block.text ?? "") } : block));
 }
 
 /** The calls whose arguments had all streamed: a JSON object that closes cannot go on. */

@@ -1,9 +1,18 @@
-import { asChunk, type Draft, originMetadata, restoreDraft, type SavedDraft, saveDraft, streamedOf } from "./draft.ts";
-import { isAI, isMessage, isObject, isTool, type Message } from "./message.ts";
+import {
+  asChunk,
+  type Draft,
+  originMetadata,
+  originOf,
+  restoreDraft,
+  type SavedDraft,
+  saveDraft,
+  streamedOf,
+} from "./draft.ts";
+import { isAI, isMessage, isObject, isTool, type Message, textOf } from "./message.ts";
 import { ProtocolMessage } from "./protocol-message.ts";
 import { toolsToldBy } from "./tool-events.ts";
 import { failure, resultIn } from "./tool-result.ts";
-import type { CallTrace, StreamPart, Transcript } from "./transcript.ts";
+import type { CallTrace, Origin, StreamPart, Transcript } from "./transcript.ts";
 
 /** A fold as plain JSON: what has streamed so far, as far as it may still be needed. */
 export interface SavedFold {
@@ -25,6 +34,8 @@ export interface SavedFold {
 export class TranscriptFold {
   #first = true;
   #whole = false;
+  /** What comes now may be in the middle of a reply. */
+  #torn = false;
   #order: string[] = [];
   #drafts = new Map<string, Draft>();
   #metadata = new Map<string, Record<string, unknown>>();
@@ -35,7 +46,10 @@ export class TranscriptFold {
 
   add(part: StreamPart): void {
     const [event = "", ...segments] = part.event.split("|");
-    if (this.#first) this.#whole = event === "metadata";
+    if (this.#first) {
+      this.#whole = event === "metadata";
+      this.#torn = !this.#whole;
+    }
     this.#first = false;
     if (event === "messages" && isObject(part.data)) this.#protocol(part.data, segments);
     else if (event === "messages") this.#tuple(part.data);
@@ -113,6 +127,17 @@ export class TranscriptFold {
   /** Something is missing between what was folded and what comes now. */
   tear(): void {
     this.#whole = false;
+    this.#torn = true;
+  }
+
+  /** Where the stream is torn, a reply that begins with a word may have begun before; a speaker's second one has not. */
+  #isHeadless({ content }: Message, { path, task }: Origin): boolean {
+    if (!this.#torn || textOf(content) === "") return false;
+    const speaker = JSON.stringify([path, task]);
+    return ![...this.#drafts.values()].some(({ metadata }) => {
+      const origin = originOf(metadata);
+      return JSON.stringify([origin.path, origin.task]) === speaker;
+    });
   }
 
   #tuple(data: unknown): void {
@@ -132,6 +157,7 @@ export class TranscriptFold {
       message: { ...draft?.message, ...message },
       fromChunks: chunked || (draft?.fromChunks ?? false),
       metadata: isObject(metadata) ? metadata : draft?.metadata,
+      headless: draft ? draft.headless : this.#isHeadless(message, originOf(isObject(metadata) ? metadata : undefined)),
     });
   }
 
@@ -142,12 +168,21 @@ export class TranscriptFold {
     const namespace = namespaceIn(data) ?? segments;
     const speaker = typeof event.run_id === "string" ? event.run_id : namespace.join("|");
     if (event.event === "message-start") {
-      const message = new ProtocolMessage(event);
-      const id = message.id ?? `without an id, ${speaker}`;
-      this.#speaking.set(speaker, message);
-      const metadata = { langgraph_checkpoint_ns: namespace.join("|") };
-      this.#put(id, { message: message.toMessage(), fromChunks: true, metadata, protocol: message });
-    } else this.#speaking.get(speaker)?.add(event);
+      this.#speak(speaker, namespace, event);
+    } else {
+      // Where the stream is torn, the message may have begun before.
+      const isContent = String(event.event).startsWith("content-block-");
+      if (this.#torn && isContent && !this.#speaking.has(speaker)) this.#speak(speaker, namespace, {}, true);
+      this.#speaking.get(speaker)?.add(event);
+    }
+  }
+
+  #speak(speaker: string, namespace: string[], start: Record<string, unknown>, headless?: boolean): void {
+    const message = new ProtocolMessage(start);
+    const id = message.id ?? `without an id, ${speaker}`;
+    this.#speaking.set(speaker, message);
+    const metadata = { langgraph_checkpoint_ns: namespace.join("|") };
+    this.#put(id, { message: message.toMessage(), fromChunks: true, metadata, protocol: message, headless });
   }
 
   /** The `events` mode, for runs whose stream has no other text, or tells of tools in no other way. */

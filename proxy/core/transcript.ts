@@ -20,6 +20,8 @@ export interface Streamed {
   origin: Origin;
   /** The model had finished it. */
   complete: boolean;
+  /** Its beginning may be missing: the stream, as it can be read, begins in the middle of it. */
+  headless?: boolean;
 }
 
 /** What the stream told of a tool call: it has begun, at least. */

@@ -296,3 +296,49 @@ describe("what is known of a tool call", () => {
     expect(fold([metadata, ...odd])).toMatchObject({ replies: [], calls: new Map() });
   });
 });
+
+describe("a stream whose beginning is lost", () => {
+  const tuple = (id: string, content: string, node = "agent") => ({
+    event: "messages",
+    data: [{ type: "AIMessageChunk", id, content }, { langgraph_checkpoint_ns: `${node}:1` }],
+  });
+  const kept = (parts: StreamPart[]) => {
+    const { whole, replies } = fold(parts);
+    return { whole, texts: replies.map((reply) => safeMessage(reply)?.content) };
+  };
+
+  it.each([
+    ["in the middle of a word", ["ld, this ", "goes on"], "this goes on"],
+    ["between two words", [" this ", "goes on"], "this goes on"],
+    ["in a script that has no spaces", ["世界", "你好"], "世界你好"],
+  ])("begins at a whole word, torn %s", (_where, tokens, text) => {
+    expect(kept(tokens.map((token) => tuple("a", token)))).toEqual({ whole: false, texts: [text] });
+  });
+
+  it("keeps every word of the replies that begin in what is left of it", () => {
+    const parts = [
+      tuple("a", "rest of one"),
+      tuple("b", "all of two"),
+      tuple("c", "", "other"),
+      tuple("c", "all", "other"),
+    ];
+    expect(kept(parts).texts).toEqual(["of one", "all of two", "all"]);
+  });
+
+  it("keeps every word where nothing is lost", () => {
+    expect(kept([{ event: "metadata", data: {} }, tuple("a", "all of it")])).toEqual({
+      whole: true,
+      texts: ["all of it"],
+    });
+  });
+
+  it("keeps what a v2 message went on to say, though not how it began", () => {
+    const event = (event: object) => ({ event: "messages", data: { params: { namespace: ["agent:1"], data: event } } });
+    const parts = [
+      event({ event: "content-block-delta", index: 0, delta: { type: "text-delta", text: "ld, " } }),
+      event({ event: "content-block-delta", index: 0, delta: { type: "text-delta", text: "good night" } }),
+    ];
+    expect(kept(parts)).toEqual({ whole: false, texts: ["good night"] });
+    expect(fold(parts).replies[0]).toMatchObject({ headless: true, complete: false, origin: { path: ["agent"] } });
+  });
+});
