@@ -76,7 +76,9 @@ async function begin(prompt: string): Promise<void> {
 async function afterRestart(prompt: string): Promise<Turn> {
   const turn = turns.get(prompt) as Turn;
   expect((await sdk(server.url).runs.get(turn.threadId, turn.runId)).status).toMatch(/running|pending/);
-  if (beginsAnew && inMidText.includes(prompt)) await (await turn.script.call(1)).held.opened;
+  if (!beginsAnew) return turn;
+  if (inMidText.includes(prompt)) await (await turn.script.call(1)).held.opened;
+  else await model.probe(callId(prompt)).startedAgain.opened;
   return turn;
 }
 

@@ -4,6 +4,8 @@ import { type Gate, gate } from "../gate.ts";
 /** The runs of the probe tool under one name. */
 export interface Probe {
   started: Gate;
+  /** A run that began anew has called it once more. */
+  startedAgain: Gate;
   /** The tool's connection was closed before it had its answer. */
   hungUp: Gate;
   answer(text: string): void;
@@ -25,13 +27,15 @@ export class Probes {
   get(name: string): Asked {
     const said = gate<string | undefined>();
     const fail = () => said.open(undefined);
-    const probe = this.#probes.get(name) ?? { started: gate(), hungUp: gate(), said, answer: said.open, fail };
+    const gates = { started: gate(), startedAgain: gate(), hungUp: gate() };
+    const probe = this.#probes.get(name) ?? { ...gates, said, answer: said.open, fail };
     this.#probes.set(name, probe);
     return probe;
   }
 
   async serve(name: string, response: ServerResponse): Promise<void> {
     const probe = this.get(name);
+    if (probe.startedAt !== undefined) probe.startedAgain.open();
     probe.startedAt ??= performance.now();
     probe.started.open();
     response.once("close", () => {
