@@ -1,5 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { itemsIn, type Message, messagesIn, textOf } from "../../proxy/core/message.ts";
+import { inOneForm } from "../helpers/one-form.ts";
 import { dice } from "./dice.ts";
 import { afterwards, brief } from "./improvise.ts";
 import { type Shown, show } from "./shown.ts";
@@ -122,7 +124,7 @@ const inWireForm = (item: object): Message => {
 /** Messages from before the turn that are no longer what they were. */
 function changes(before: Message[], after: Message[]): string[] {
   return before.flatMap((message, at) =>
-    JSON.stringify(after[at]) === JSON.stringify(message)
+    isDeepStrictEqual(after[at] && inOneForm(after[at]), inOneForm(message))
       ? []
       : [`message ${at} from before the turn was ${JSON.stringify(message)}, is ${JSON.stringify(after[at])}`],
   );
