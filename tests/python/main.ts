@@ -14,14 +14,17 @@ const steps: Record<string, string[]> = {
 };
 
 /**
- * `npm run test:python [-- flows|clients|…]`: the tests of flows and clients, and storms, on the Python server:
- * that of `PYTHON_LANGGRAPH`, or of an environment in `PYTHON_VENV` or the usual place.
+ * `npm run test:python [-- flows|clients|…] [--all]`: the tests of flows and clients, and storms, on the Python server:
+ * that of `PYTHON_LANGGRAPH`, or of an environment in `PYTHON_VENV` or the usual place. Each cell is tried with one way
+ * to stop, in turn, and clients without a page; with `--all` every way, and the pages in a browser.
  */
-function main({ PYTHON_LANGGRAPH, PYTHON_VENV }: NodeJS.ProcessEnv, wanted: string[]): number {
+function main({ PYTHON_LANGGRAPH, PYTHON_VENV }: NodeJS.ProcessEnv, args: string[]): number {
+  const wanted = args.filter((arg) => arg !== "--all");
+  const all = args.includes("--all") ? { ALL_CELLS: "1", ALL_CLIENTS: "1" } : {};
   const unknown = wanted.find((name) => !steps[name]);
   if (unknown) throw new Error(`There is no step ${unknown}: ${Object.keys(steps).join(", ")}.`);
   const langgraph = PYTHON_LANGGRAPH || langgraphIn(PYTHON_VENV || usualPlace(), console.log);
-  const env = { ...process.env, PYTHON_LANGGRAPH: langgraph, ALL_CELLS: "1", ALL_CLIENTS: "1" };
+  const env = { ...process.env, PYTHON_LANGGRAPH: langgraph, ...all };
   const chosen = Object.entries(steps).filter(([name]) => wanted.length === 0 || wanted.includes(name));
   const results = chosen.map(([name, args]) => {
     const started = Date.now();
