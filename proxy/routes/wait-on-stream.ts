@@ -33,7 +33,7 @@ export async function waitOnStream(
   // Whoever leaves now may mean Stop: the run's id has to be known for that.
   const answer = await upstreamFetch(url, { method: "POST", ...callersRequest(ctx.headers, upstream, body) });
   if (!answer.ok || !answer.body) {
-    passBack(ctx, new UpstreamAnswer(answer.status, await answer.text(), Object.fromEntries(answer.headers)));
+    passBack(ctx, new UpstreamAnswer(answer.status, await answer.text(), answer.headers));
     return true;
   }
   const runId = onRun(answer.headers.get("content-location") ?? "") ?? "";
