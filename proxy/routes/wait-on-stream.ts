@@ -83,11 +83,12 @@ async function lastOf(body: ReadableStream<Uint8Array>, signal: AbortSignal): Pr
   }
 }
 
+/** Lines end with LF or CRLF; what JavaScript's patterns take for ends of lines besides may stand in JSON. */
 const dataOf = ({ bytes }: Frame): string =>
   bytes
     .toString("utf8")
-    .split("\n")
-    .flatMap((line) => /^data: ?(.*)$/.exec(line)?.[1] ?? [])
+    .split(/\r?\n/)
+    .flatMap((line) => (line.startsWith("data:") ? line.slice(line.startsWith("data: ") ? 6 : 5) : []))
     .join("\n");
 
 async function threadsValues({ upstream }: Services, ctx: Context, threadId: string): Promise<string> {
