@@ -31,10 +31,10 @@ export function answerErrors(log: Logger): Middleware {
 /** Gives the caller the server's answer as it came. */
 export function passBack(ctx: Context, { status, headers, body }: UpstreamAnswer): void {
   ctx.status = status;
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined && !rebuilt.has(name)) ctx.set(name, value);
-  }
+  for (const [name, value] of headers) if (!rebuilt.has(name) && name !== "set-cookie") ctx.set(name, value);
+  const cookies = headers.getSetCookie();
+  if (cookies.length > 0) ctx.set("set-cookie", cookies);
   ctx.body = body;
   // Koa would name a type for text of which the server says nothing.
-  if (!headers["content-type"]) ctx.remove("content-type");
+  if (!headers.has("content-type")) ctx.remove("content-type");
 }

@@ -1,5 +1,3 @@
-import type { IncomingHttpHeaders } from "node:http";
-
 /** What can go wrong in a request that is the proxy's own; `code` is what programs look at. */
 export type ErrorCode =
   | "bad_request"
@@ -37,9 +35,10 @@ export class ProxyError extends Error {
 export class UpstreamAnswer extends Error {
   readonly status: number;
   readonly body: string;
-  readonly headers: IncomingHttpHeaders;
+  /** Of several `Set-Cookie`, each is kept. */
+  readonly headers: Headers;
 
-  constructor(status: number, body: string, headers: IncomingHttpHeaders) {
+  constructor(status: number, body: string, headers: Headers) {
     super(`The LangGraph server answered ${status}`);
     this.name = "UpstreamAnswer";
     this.status = status;

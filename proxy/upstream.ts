@@ -103,7 +103,7 @@ export function asAnswer(error: unknown): unknown {
   const status = statusOf(error);
   if (status === undefined) return error;
   const { text = "", response } = error as { text?: string; response?: Response };
-  return new UpstreamAnswer(status, text, Object.fromEntries(response?.headers.entries() ?? []));
+  return new UpstreamAnswer(status, text, response?.headers ?? new Headers());
 }
 
 /** Awaits an SDK call in the caller's name; what the server refuses, it refuses the caller. */

@@ -22,7 +22,7 @@ export function ownAddress({ upstream, settings }: Services): Middleware {
     });
     const ours = `${ctx.get("x-forwarded-proto") || ctx.protocol}://${ctx.host}`;
     const text = (await answer.text()).replace(theirs, () => ours);
-    passBack(ctx, new UpstreamAnswer(answer.status, text, Object.fromEntries(answer.headers)));
+    passBack(ctx, new UpstreamAnswer(answer.status, text, answer.headers));
   };
 }
 

@@ -51,8 +51,6 @@ export function runsJoin(services: Services): Middleware {
         clientFor(ctx.headers, services.upstream, fetch).runs.joinStream(threadId, runId, {
           signal,
           lastEventId,
-          // A slow reader is no dead server: while it is waited for, nothing is read, heartbeats neither.
-          streamIdleReconnect: 0,
         }),
     });
   };

@@ -33,7 +33,7 @@ export async function waitOnStream(
   // Whoever leaves now may mean Stop: the run's id has to be known for that.
   const answer = await upstreamFetch(url, { method: "POST", ...callersRequest(ctx.headers, upstream, body) });
   if (!answer.ok || !answer.body) {
-    passBack(ctx, new UpstreamAnswer(answer.status, await answer.text(), Object.fromEntries(answer.headers)));
+    passBack(ctx, new UpstreamAnswer(answer.status, await answer.text(), answer.headers));
     return true;
   }
   const runId = onRun(answer.headers.get("content-location") ?? "") ?? "";
@@ -83,11 +83,12 @@ async function lastOf(body: ReadableStream<Uint8Array>, signal: AbortSignal): Pr
   }
 }
 
+/** Lines end with LF or CRLF; what JavaScript's patterns take for ends of lines besides may stand in JSON. */
 const dataOf = ({ bytes }: Frame): string =>
   bytes
     .toString("utf8")
-    .split("\n")
-    .flatMap((line) => /^data: ?(.*)$/.exec(line)?.[1] ?? [])
+    .split(/\r?\n/)
+    .flatMap((line) => (line.startsWith("data:") ? line.slice(line.startsWith("data: ") ? 6 : 5) : []))
     .join("\n");
 
 async function threadsValues({ upstream }: Services, ctx: Context, threadId: string): Promise<string> {

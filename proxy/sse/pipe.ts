@@ -1,7 +1,12 @@
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { upstreamFetch } from "../upstream.ts";
+import { within } from "../within.ts";
 import { type Frame, FrameSplitter } from "./frames.ts";
+import { Place } from "./place.ts";
+
+/** How often the SDK is told that a slow reader is waited for, in milliseconds: it takes a stream that is silent for 6 s for dead. */
+const signOfLife = 2000;
 
 /** Headers that belong to one connection, not to the answer. */
 const perConnection = new Set(["connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding"]);
@@ -10,8 +15,6 @@ export interface PipeOptions {
   response: ServerResponse;
   /** Which frames the client gets. */
   keep: (frame: Frame) => boolean;
-  /** The frame as the client gets it, if not as it came. */
-  rename?: (frame: Frame) => Buffer;
   /** The client's stream is under way already, and goes on with this one. */
   wire?: Wire;
   /** Awaited before `keep` is asked of these frames, for what it has to know. */
@@ -37,19 +40,21 @@ export interface Wire {
 
 /**
  * A `fetch` for the SDK that forwards the bytes of an event stream to the
- * client itself, frame by frame, and hands the SDK a thin body with the ids,
- * the heartbeats and the end. So the SDK still creates the run, watches the
- * connection and reconnects from the last id, but parses no token.
+ * client itself, frame by frame, and hands the SDK a thin body with the
+ * heartbeats, the end, and word that something came. So the SDK still creates
+ * the run, watches the connection and reconnects, but parses no token. Where
+ * to go on is told by what has been forwarded; the SDK may not be as far.
  *
  * Anything else it is asked to fetch goes through as it is.
  */
 export function pipingFetch(options: PipeOptions): { fetch: typeof fetch; wire: Wire } {
   const wire: Wire = options.wire ?? { open: false, newline: "\n" };
+  let place: Place | undefined;
   const fetch: typeof globalThis.fetch = async (input, init) => {
     const sent = init?.method === "POST" ? { ...init, ...options.request } : init;
     const answer = await upstreamFetch(
       wire.open ? input : withQuery(String(input), options.query),
-      wire.open && options.request ? fromStart(sent) : sent,
+      place ? behind(place.takeUp(), sent) : sent,
     );
     const isStream = answer.headers.get("content-type")?.includes("text/event-stream") ?? false;
     if (!answer.ok || !isStream || !answer.body) return answer;
@@ -58,20 +63,21 @@ export function pipingFetch(options: PipeOptions): { fetch: typeof fetch; wire: 
       copyHeaders(answer.headers, options.response, answer.status);
       options.onOpen?.(answer.headers);
     }
+    // A run that was created here can be read from its start.
+    place ??= new Place(new Headers(init?.headers).get("last-event-id") ?? (options.request && "-1"));
     const resumeAt = answer.headers.get("location") ?? options.resumeAt(answer.headers);
     const headers = new Headers({ "content-type": "text/event-stream" });
     const contentLocation = answer.headers.get("content-location");
     if (contentLocation) headers.set("content-location", contentLocation);
     if (resumeAt) headers.set("location", resumeAt);
-    return new Response(thinBody(forward(answer.body, options, wire)), { headers });
+    return new Response(thinBody(forward(answer.body, options, wire, place)), { headers });
   };
   return { fetch, wire };
 }
 
-/** A run that was created here is taken up from its start, if its stream broke before there was an id to go on from. */
-function fromStart(init: RequestInit | undefined): RequestInit {
+function behind(lastEventId: string | undefined, init: RequestInit | undefined): RequestInit {
   const headers = new Headers(init?.headers);
-  if (!headers.has("last-event-id")) headers.set("last-event-id", "-1");
+  if (lastEventId !== undefined) headers.set("last-event-id", lastEventId);
   return { ...init, headers: Object.fromEntries(headers) };
 }
 
@@ -86,37 +92,51 @@ function copyHeaders(headers: Headers, response: ServerResponse, status: number)
 }
 
 /** Forwards each chunk's frames in one write, and yields what of them concerns the SDK. */
-async function* forward(body: ReadableStream<Uint8Array>, options: PipeOptions, wire: Wire): AsyncGenerator<string> {
+async function* forward(
+  body: ReadableStream<Uint8Array>,
+  options: PipeOptions,
+  wire: Wire,
+  place: Place,
+): AsyncGenerator<string> {
   const splitter = new FrameSplitter();
   for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
     const frames = splitter.push(chunk);
     if (frames[0]?.bytes.at(-2) === 0x0d) wire.newline = "\r\n";
     await options.before?.(frames);
-    await write(
-      options,
-      frames.filter(options.keep).map((frame) => options.rename?.(frame) ?? frame.bytes),
-    );
+    const kept = frames.filter((frame) => place.isNew(frame) && options.keep(frame));
+    const bytes = kept.map((frame) => frame.bytes);
+    const drained = write(options, bytes);
+    if (drained) yield* emptyLinesUntil(drained);
     yield thin(frames);
   }
   // A frame that was torn off is not passed on: the stream may be taken up again before it.
 }
 
-async function write({ response, signal }: PipeOptions, parts: Buffer[]): Promise<void> {
+/** What to wait for before more is written, if anything. */
+function write({ response, signal }: PipeOptions, parts: Buffer[]): Promise<unknown> | undefined {
   const bytes = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
-  if (bytes.length === 0 || response.destroyed) return;
-  if (!response.write(bytes)) await once(response, "drain", { signal });
+  if (bytes.length === 0 || response.destroyed || response.write(bytes)) return undefined;
+  return once(response, "drain", { signal });
 }
 
-/** The last id, a line of comment per heartbeat, and the run's end, if it came. */
-function thin(frames: Frame[]): string {
-  let text = "";
-  let id: string | undefined;
-  for (const frame of frames) {
-    if (frame.comment) text += ":\n\n";
-    if (frame.id !== undefined) id = frame.id;
-    if (frame.event === "end" || frame.event === "error") text += `event: ${frame.event}\n\n`;
+/** While a slow reader is waited for, nothing is read of the server's heartbeats. */
+async function* emptyLinesUntil(drained: Promise<unknown>): AsyncGenerator<string> {
+  let isDrained = false;
+  const over = drained.then(() => {
+    isDrained = true;
+  });
+  for (;;) {
+    await within(signOfLife, over);
+    if (isDrained) return;
+    yield "\n";
   }
-  return id === undefined ? text : `id: ${id}\n\n${text}`;
+}
+
+/** A comment for heartbeats, the run's end, and one event for all else: without any, the SDK would give up after a few breaks. */
+function thin(frames: Frame[]): string {
+  const isEnd = (event?: string) => event === "end" || event === "error";
+  const lines = frames.map(({ comment, event }) => (comment ? ":" : `event: ${isEnd(event) ? event : "frames"}`));
+  return [...new Set(lines)].map((line) => `${line}\n\n`).join("");
 }
 
 function thinBody(parts: AsyncGenerator<string>): ReadableStream<Uint8Array> {

@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from "node:http";
 import type { Run, Thread } from "@langchain/langgraph-sdk";
 import type { Context, Middleware } from "koa";
 import { passBack } from "../answer-errors.ts";
@@ -47,7 +46,7 @@ export function showAsOne(services: Services): Middleware {
 }
 
 function back(ctx: Context, { status, headers }: Response, text: string): void {
-  passBack(ctx, new UpstreamAnswer(status, text, Object.fromEntries(headers) as IncomingHttpHeaders));
+  passBack(ctx, new UpstreamAnswer(status, text, headers));
 }
 
 const isFirst = (run: Record<string, unknown> | undefined): boolean =>

@@ -102,7 +102,6 @@ export async function streamSteps(services: Services, ctx: Context, options: Ste
         : client.runs.joinStream(threadId, stepId, {
             signal,
             lastEventId: onlyNew ? undefined : "-1",
-            streamIdleReconnect: 0,
           });
     for await (const _part of stream) {
       // Its bytes have gone to the client already.

@@ -23,7 +23,7 @@ export async function waitSteps(
   const text = await answer.text();
   const runId = asObject(text)?.run_id;
   if (!answer.ok || typeof runId !== "string") {
-    return passBack(ctx, new UpstreamAnswer(answer.status, text, Object.fromEntries(answer.headers)));
+    return passBack(ctx, new UpstreamAnswer(answer.status, text, answer.headers));
   }
   created(runId);
   const leave = services.readers.join(runId);

@@ -69,7 +69,7 @@ async function send({ upstream }: Services, { caller, threadId, search }: Starte
     headers: { "content-type": "application/json", ...headers },
     body,
   });
-  return new UpstreamAnswer(answer.status, await answer.text(), Object.fromEntries(answer.headers));
+  return new UpstreamAnswer(answer.status, await answer.text(), answer.headers);
 }
 
 /** The run's id as soon as there is one: servers answer only when the runs before it have ended. */

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from "node:timers/promises";
+import { within } from "../within.ts";
 
 /** A client that hangs up may be sending its Stop on another connection; so long its reads are held, in milliseconds. */
 const afterHangUp = 150;
@@ -202,14 +202,4 @@ export class Threads {
 /** The stops that a caller has to wait for. */
 function stopsFor({ stops }: Thread, caller: string | undefined): Stopping[] {
   return [...stops].filter(({ asker }) => asker === undefined || asker === caller);
-}
-
-/** Waits for `what`, but not longer than so many milliseconds. */
-async function within(milliseconds: number, what: Promise<unknown>): Promise<void> {
-  const over = new AbortController();
-  const tooLong = delay(milliseconds, undefined, { signal: over.signal }).catch((error: Error) => {
-    if (error.name !== "AbortError") throw error;
-  });
-  await Promise.race([what, tooLong]);
-  over.abort();
 }

@@ -83,6 +83,28 @@ it.each([
   expect((await bytesOf(got)).toString()).toBe(expected.replace("URL", upstream));
 });
 
+const thread = "/threads/00000000-0000-4000-8000-000000000001";
+it.each([
+  ["GET", thread, 200],
+  ["GET", `${thread}/state`, 200],
+  ["GET", `${thread}/runs/00000000-0000-4000-8000-000000000002/stream`, 404],
+  ["POST", `${thread}/commands`, 200],
+  ["POST", "/ui/agent", 200],
+])("%s %s: both cookies come, which a load balancer has set", async (method, path, status) => {
+  proxy = await startProxy(upstream);
+  const cookies = ["AWSALB=1; Expires=Wed, 1 Jan 2031 00:00:00 GMT", "AWSALBCORS=2; Path=/"];
+  answer = ({ url = "" }, response) => {
+    const isList = /\/runs(\?|$)/.test(url);
+    response.writeHead(status, { "content-type": "application/json", "set-cookie": cookies });
+    response.end(isList ? "[]" : "{}");
+  };
+  const sent = request(proxy.url + path, { method, headers: { "content-type": "application/json" } });
+  sent.end(method === "POST" ? '{"id":1,"method":"run.start","params":{"assistant_id":"a"}}' : undefined);
+  const [got] = (await once(sent, "response")) as [IncomingMessage];
+  expect([got.statusCode, got.headers["set-cookie"]]).toEqual([status, cookies]);
+  await bytesOf(got);
+});
+
 it("bytes come as they are sent, compressed ones, too, each as soon as it is there", async () => {
   proxy = await startProxy(upstream);
   const parts = [": heartbeat\r\n\r\n", "data: ö 🐉\n\n", gzipSync("more")].map((part) => Buffer.from(part));
