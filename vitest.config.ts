@@ -1,24 +1,22 @@
 import { defineConfig } from "vitest/config";
 
 /** What takes longer than `npm test` should: `npm run test:cells` has it, too, and `npm run test:python`. */
-const slow =
-  process.env.ALL_CELLS || process.env.PYTHON_LANGGRAPH
-    ? []
-    : [
-        "tests/conformance/{own-routes,streams,studio}.test.ts",
-        "tests/flows/{after-step,clients,socket,step-moments}.test.ts",
-        "tests/flows/content{,-around}.test.ts",
-        "tests/flows/deaths.test.ts",
-        "tests/flows/faults{,-before-run,-for-good}.test.ts",
-        "tests/flows/restarts.test.ts",
-        "tests/flows/rollback-deaths.test.ts",
-        "tests/flows/rolling-restart.test.ts",
-        "tests/flows/scope.test.ts",
-        "tests/flows/stepwise-{replicas,stops}.test.ts",
-        "tests/flows/tool-moments.test.ts",
-        "tests/flows/uninvited.test.ts",
-        "tests/web/{stop-ways,trouble}.test.ts",
-      ];
+const slow = [
+  "tests/conformance/{frames,own-routes,streams,studio}.test.ts",
+  "tests/flows/{after-step,clients,socket,step-moments}.test.ts",
+  "tests/flows/content{,-around}.test.ts",
+  "tests/flows/deaths.test.ts",
+  "tests/flows/faults{,-before-run,-for-good}.test.ts",
+  "tests/flows/restarts.test.ts",
+  "tests/flows/rollback-deaths.test.ts",
+  "tests/flows/rolling-restart.test.ts",
+  "tests/flows/scope.test.ts",
+  "tests/flows/stepwise-{replicas,stops}.test.ts",
+  "tests/flows/tool-moments.test.ts",
+  "tests/flows/uninvited.test.ts",
+  "tests/web/{stop-ways,trouble}.test.ts",
+];
+const left = process.env.ALL_CELLS || process.env.PYTHON_LANGGRAPH ? [] : slow;
 
 /** The clients, unchanged: `npm run test:clients` has those that are pages, in a browser, too. */
 const clients = process.env.ALL_CLIENTS ? ["tests/clients/**/*.test.ts"] : ["tests/clients/node.test.ts"];
@@ -34,7 +32,7 @@ export default defineConfig({
           name: "flows",
           sequence: { groupOrder: 1 },
           include: ["tests/flows/**/*.test.ts", "tests/conformance/**/*.test.ts"],
-          exclude: slow,
+          exclude: left,
           globalSetup: ["tests/helpers/flows-setup.ts"],
           fileParallelism: false,
           maxConcurrency: 16,
@@ -48,7 +46,7 @@ export default defineConfig({
           name: "web",
           sequence: { groupOrder: 2 },
           include: ["tests/web/**/*.test.ts"],
-          exclude: slow,
+          exclude: left,
           globalSetup: ["tests/helpers/flows-setup.ts"],
           fileParallelism: false,
           testTimeout: 60_000,
