@@ -22,6 +22,7 @@ import { runsCreate } from "./routes/runs-create.ts";
 import { runsJoin } from "./routes/runs-join.ts";
 import { runsStream } from "./routes/runs-stream.ts";
 import { upgrades } from "./routes/socket.ts";
+import { statelessJoin } from "./routes/stateless-join.ts";
 import { stopOnThread } from "./routes/stop.ts";
 import { threadStream } from "./routes/thread-stream.ts";
 import { webPage } from "./routes/web.ts";
@@ -74,6 +75,7 @@ export function createApp(settings: Settings, log: Logger): App {
   router.post("/threads/:thread_id/runs", runsCreate(services, passOn));
   router.post("/threads/:thread_id/runs/wait", runsCreate(services, passOn));
   router.post("/threads/:thread_id/commands", commands(services, passOn));
+  router.get("/runs/:run_id/stream", statelessJoin(services, passOn));
   router.post("/ui/:graph_id", ownAddress(services));
   router.get("/.well-known/agent-card.json", ownAddress(services));
   router.get("/a2a/:assistant_id/.well-known/:card", ownAddress(services));
@@ -88,8 +90,8 @@ export function createApp(settings: Settings, log: Logger): App {
   koa.use(webPage());
   const routes = router.routes();
   koa.use(async function toItsRoute(ctx, next) {
-    // A `HEAD` of a stream is no reader: the server answers it.
-    const isHeadOfTheirs = ctx.method === "HEAD" && !ctx.path.startsWith("/-/");
+    // A `HEAD` of a stream is no reader: the server answers it, but to nobody who may not read.
+    const isHeadOfTheirs = ctx.method === "HEAD" && !/^\/(-|runs)\//.test(ctx.path);
     await (isHeadOfTheirs ? next() : routes(ctx as Parameters<typeof routes>[0], next));
   });
   koa.use(holdDuringStops(services));

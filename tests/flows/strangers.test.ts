@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { conversation, outline, send } from "../helpers/flow.ts";
 import { type Asked, goesOnUnnoticing, inMidText, shown, useGuardedFlow, type Who } from "../helpers/guarded-flow.ts";
+import { rawRequest } from "../helpers/raw-request.ts";
 
 const flow = useGuardedFlow();
 
@@ -19,6 +20,13 @@ function attempts(threadId: string, runId: string): { name: string; asked: Asked
     { name: "cancel and wait", asked: post(`${run}/cancel?wait=1&action=rollback`), read: get(run) },
     { name: "join", asked: get(`${run}/stream?cancel_on_disconnect=1`), read: get(run) },
     { name: "replay", asked: get(`${run}/stream`, { "last-event-id": "-1" }), read: get(run) },
+    { name: "wait", asked: get(`${run}/join?cancel_on_disconnect=1`), read: get(run) },
+    {
+      name: "replay without its thread",
+      asked: get(`/runs/${runId}/stream?cancel_on_disconnect=1`, { "last-event-id": "-1" }),
+      // What the server says of a run that isn't there.
+      read: get(`/threads/${runId}/runs/${runId}`),
+    },
   ];
 }
 
@@ -43,6 +51,28 @@ describe.concurrent("somebody else's run (case 28)", () => {
     const hers = await inMidText(flow, "alice", "between us");
     await isRefused("bob", hers.threadId, hers.runId, 404);
     await isRefused(undefined, hers.threadId, hers.runId, 401);
+    await goesOnUnnoticing(flow, "alice", hers);
+  });
+
+  it("is not reached by another spelling of the same path", async () => {
+    const hers = await inMidText(flow, "alice", "spelt otherwise");
+    const { threadId, runId } = hers;
+    const run = `/threads/${threadId}/runs/${runId}`;
+    const bare = await flow.askDirectly("bob", get(run));
+    for (const path of [
+      `${run}/%73tream`,
+      `/thread%73/${threadId}/runs/${runId}/stream`,
+      `/x/../threads/${threadId}/runs/${runId}/stream`,
+      `/x/%2e%2e/threads/${threadId}/runs/${runId}/./stream`,
+      `/threads\\${threadId}/runs/${runId}/stream`,
+    ]) {
+      const headers: [string, string][] = [
+        ["authorization", "Bearer bob"],
+        ["last-event-id", "-1"],
+      ];
+      const asked = { path: `${path}?cancel_on_disconnect=1`, headers };
+      expect({ path, ...(await rawRequest(flow.proxyUrl, asked)) }).toEqual({ path, ...bare });
+    }
     await goesOnUnnoticing(flow, "alice", hers);
   });
 
@@ -72,7 +102,9 @@ describe.concurrent("somebody else's run (case 28)", () => {
       { threadId: his.threadId, runId: hers.runId },
       { threadId: hers.threadId, runId: his.runId },
     ]) {
-      const byRun = attempts(threadId, runId).filter(({ name }) => !["stop", "undo"].includes(name));
+      const byRun = attempts(threadId, runId).filter(
+        ({ read }) => read.path.endsWith(runId) && read.path.includes(threadId),
+      );
       for (const who of ["alice", "bob"] as Who[]) {
         for (const { name, asked } of byRun) {
           const bare = await flow.askDirectly(who, get(`/threads/${threadId}/runs/${runId}`));

@@ -1,7 +1,15 @@
 import { describe, expect, inject, it } from "vitest";
 import { silent } from "../helpers/faults.ts";
 import { startFaultyUpstream } from "../helpers/faulty-upstream.ts";
-import { type Asked, goesOnUnnoticing, inMidText, shown, useGuardedFlow, type Who } from "../helpers/guarded-flow.ts";
+import {
+  type Asked,
+  goesOnUnnoticing,
+  inMidText,
+  shown,
+  story,
+  useGuardedFlow,
+  type Who,
+} from "../helpers/guarded-flow.ts";
 import { startProxy } from "../helpers/proxy.ts";
 
 const flow = useGuardedFlow();
@@ -55,6 +63,36 @@ describe("a thread's stream", () => {
       await goesOnUnnoticing(flow, "alice", hers);
     },
   );
+});
+
+describe("a run without a thread", () => {
+  it("is streamed to whoever created it, and to nobody else", async () => {
+    const prompt = "hers alone";
+    const script = flow.model.script(prompt, { text: story, holdAfter: 3 });
+    const input = { messages: [{ role: "user", content: prompt }] };
+    const asked = { input, streamMode: ["messages-tuple" as const], streamResumable: true };
+    const { run_id: runId } = await flow.as("alice").runs.create(null, "react", asked);
+    const call = await script.call(0);
+    await call.held.opened;
+    const stream = get(`/runs/${runId}/stream`, { "last-event-id": "-1" });
+    const head = { method: "HEAD", path: stream.path };
+    for (const [who, status] of [["bob", 404] as const, [undefined, 401] as const]) {
+      for (const asked of [stream, head]) expect((await flow.ask(who, asked)).status).toBe(status);
+    }
+    // The Python server has no such route.
+    if (isPython) expect((await flow.ask("alice", stream)).status).toBe(404);
+    const parts: unknown[] = [];
+    const read = async () => {
+      for await (const part of flow.as("alice").runs.joinStream(null, runId, { lastEventId: "-1" })) {
+        parts.push(part);
+        call.release();
+      }
+    };
+    if (!isPython) await read();
+    call.release();
+    await call.closed.opened;
+    for (const words of isPython ? [] : story) expect(JSON.stringify(parts)).toContain(`"${words}"`);
+  });
 });
 
 describe("a Stop that is refused", () => {

@@ -35,6 +35,7 @@ export interface GuardedFlow {
   model: StrictModel;
   /** Where the server is. */
   url: string;
+  proxyUrl: string;
   /** The SDK through the proxy. */
   as(who: Who): Client;
   /** One request through the proxy, or through another replica. */
@@ -57,6 +58,7 @@ export function useGuardedFlow(): GuardedFlow {
     server = await startGuardedServer({ OPENAI_BASE_URL: flow.model.url });
     flow.url = server.url;
     proxy = await startProxy(server.url);
+    flow.proxyUrl = proxy.url;
   });
   afterAll(async () => {
     const { rejected } = flow.model;

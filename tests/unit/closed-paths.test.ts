@@ -85,7 +85,7 @@ describe("what is the deployment's own", () => {
 
 describe("an id that is no canonical UUID", () => {
   const id = randomUUID();
-  const others = ["nonsense", `urn:uuid:${id}`, `{${id}}`, id.replaceAll("-", ""), `${id}0`, `%20${id}`, "..%2f..%2fx"];
+  const others = ["nonsense", `urn:uuid:${id}`, `{${id}}`, id.replaceAll("-", ""), `${id}0`, `%20${id}`];
   const routes: [method: string, path: string, field: string][] = others.flatMap((other) => [
     ["POST", `/threads/${other}/stop`, "thread_id"],
     ["POST", `/threads/${other}/runs/stream`, "thread_id"],
@@ -104,6 +104,14 @@ describe("an id that is no canonical UUID", () => {
     expect(JSON.parse(answer.body)).toEqual({ error: "bad_request", message: `${field} must be a UUID.`, field });
     expect(upstream.requests).toEqual([]);
   });
+
+  it.each([`/threads/..%2f..%2fx/stop`, `/threads/${id}%2Fruns/${id}/stream`, `/runs%5C${id}/stream`])(
+    "is one with a slash, escaped: %s is 400 and reaches nobody",
+    async (path) => {
+      expect((await rawRequest(proxy.url, { path })).status).toBe(400);
+      expect(upstream.requests).toEqual([]);
+    },
+  );
 
   it.each([
     ["version 6", "1f0c8a3e-5b7d-6e10-8a54-2f6d3c1b0a99"],

@@ -116,6 +116,14 @@ export const runs: Methods = {
       return await all(client.runs.joinStream(threadId, runId, { lastEventId: "-1" }));
     }),
     "of none": same(async (client, world) => all(client.runs.joinStream(await world.thread(), nobody))),
+    "without a thread": same(async (client, { direct }) => {
+      const { run_id: runId } = await direct.runs.create(null, graph, { input, streamResumable: true });
+      return await all(client.runs.joinStream(null, runId, { lastEventId: "-1" }));
+    }),
+    "of a thread's run, without it": same(async (client, world) => {
+      const [, runId] = await ended(world.direct, world);
+      return await all(client.runs.joinStream(null, runId, { lastEventId: "-1" }));
+    }),
   },
   delete: {
     "that has ended": same(async (client, world) => client.runs.delete(...(await ended(world.direct, world)))),
