@@ -109,6 +109,8 @@ export async function lookAt(
 ): Promise<Message[]> {
   const { values, next } = await flow.client.threads.getState(threadId);
   expect(next).toEqual([]);
+  const isTakenBack = isUndone(how) || (how.action === "rollback" && hasNoConversation(shape));
+  if (!isTakenBack) expect(await recordOf(flow, threadId)).toEqual({ status: "idle", error: null });
   const messages = messagesIn(values, keyOf(shape));
   const earlier = messagesIn(before.values, keyOf(shape));
   expect(messages.slice(0, earlier.length).map(inOneForm)).toEqual(earlier.map(inOneForm));
@@ -124,6 +126,12 @@ export async function lookAt(
     expect(left.filter((message) => isTool(message) || (message.tool_calls?.length ?? 0) > 0)).toEqual([]);
   }
   return left;
+}
+
+/** How the thread itself is said to be. */
+async function recordOf({ direct }: Flow, threadId: string) {
+  const { status, error = null } = (await direct.threads.get(threadId)) as { status: string; error?: unknown };
+  return { status, error };
 }
 
 /** Resolves when the server has the results of so many tasks of the step that is running. */
