@@ -53,7 +53,7 @@ export function createApp(settings: Settings, log: Logger): App {
   const server = new ServerKindProbe(upstream);
   const metrics = new Metrics();
   const snapshots = new Snapshots({ settings, upstream, metrics, log });
-  const stops = new Stops({ threads, snapshots, server, metrics, settings });
+  const stops = new Stops({ threads, readers, snapshots, server, metrics, settings });
   const hangUps = new HangUps({ settings, upstream, log, threads, readers, stops });
   const stepEnds = new StepEnds({ stops, metrics });
   const stepwise = new Stepwise({ upstream, stops, server, log });

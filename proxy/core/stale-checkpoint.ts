@@ -6,14 +6,14 @@ export interface Ancestor {
   created_at?: string | null;
 }
 
-/** The turns that were cut one after the other, of which a client may not know yet. */
-export interface CutTurns {
+/** The turns that were cut, or left before they ended, one after the other: a client may not know of their end yet. */
+export interface UnheardTurns {
   runIds: string[];
   /** When the first of their runs was created: ISO 8601. */
   since: string;
   /**
-   * This replica has cut them all and has seen nobody read the thread since.
-   * Where another replica has cut them, it is not known who has read.
+   * This replica knows of them all, and has seen nobody read the thread since.
+   * Where another replica has cut one, it is not known who has read.
    */
   unread: boolean;
 }
@@ -23,7 +23,7 @@ export type Standing = "stale" | "meant" | "elsewhere" | "unknown";
 
 /**
  * Whether a new run names a checkpoint because its client has not heard of the
- * turns that were cut, and would fork them away without wanting to; or because
+ * turns' end, and would fork them away without wanting to; or because
  * the user edits one of them, which is a fork that is meant.
  *
  * Stale is what the client knew before: the head from before the first of
@@ -36,7 +36,7 @@ export type Standing = "stale" | "meant" | "elsewhere" | "unknown";
  * before it has not. Should it be an edit all the same (a client that counts
  * in turns), then it is appended, and nothing that was kept is lost.
  */
-export function standingOf(named: string, history: Ancestor[], turns: CutTurns): Standing {
+export function standingOf(named: string, history: Ancestor[], turns: UnheardTurns): Standing {
   const line = lineage(history);
   if (line[0] && idOf(line[0]) === named) return "meant";
   const end = line.findIndex((state) => !isOf(state, turns));
@@ -53,7 +53,7 @@ const idOf = (state: Ancestor) => state.checkpoint.checkpoint_id;
 const isInput = ({ metadata }: Ancestor) => metadata?.source === "input";
 
 /** Of these turns is what their runs wrote, and what was written since: stops write as no run. */
-function isOf({ metadata, created_at }: Ancestor, { runIds, since }: CutTurns): boolean {
+function isOf({ metadata, created_at }: Ancestor, { runIds, since }: UnheardTurns): boolean {
   return runIds.includes(String(metadata?.run_id)) || Date.parse(created_at ?? "") >= Date.parse(since);
 }
 

@@ -32,7 +32,10 @@ export function cancelRun(services: Services, passOn: PassOn): Middleware {
       }
       const run = await asSeen(client, threadId, await asCaller(client.runs.get(threadId, runId)));
       granted();
-      if (isTerminal(run) && run.status !== "interrupted") return void (await passOn(ctx));
+      if (isTerminal(run) && run.status !== "interrupted") {
+        services.readers.stoppedTooLate(run.run_id);
+        return void (await passOn(ctx));
+      }
       // A run that was cut before is only looked after: undoing it now would be another's decision.
       const stop = services.stops.asked(run.run_id, isTerminal(run) ? "interrupt" : action);
       const insistent = clientFor(ctx.headers, services.upstream, insistentFetch());

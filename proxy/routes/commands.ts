@@ -19,7 +19,6 @@ export function commands(services: Services, passOn: PassOn): Middleware {
     const given = asObject(text);
     if (!isRunStart(given)) {
       await services.threads.quiet(threadId, callerOf(ctx.headers));
-      if (given?.method === "state.get") services.stops.wasRead(threadId);
       return void (await passOn(ctx, { body: text }));
     }
     const starter = { caller: ctx.headers, threadId, search: ctx.search, gone: () => ctx.res.destroyed };

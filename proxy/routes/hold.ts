@@ -7,12 +7,12 @@ import type { Services } from "../services.ts";
  * so that a client that looks right after its Stop sees what was kept.
  * Streams of a thread's events are not held.
  */
-export function holdDuringStops({ threads, stops }: Services): Middleware {
+export function holdDuringStops({ threads, readers }: Services): Middleware {
   return async function hold(ctx, next) {
     const [, threadId, rest = ""] = /^\/threads\/([0-9a-f-]{36})(\/.*)?$/i.exec(ctx.path) ?? [];
     const isHeld = !rest.endsWith("/stream") && !rest.startsWith("/stream");
     if (threadId && isHeld) await threads.quiet(threadId, callerOf(ctx.headers));
-    if (threadId && showsThread(ctx.method, rest)) stops.wasRead(threadId);
+    if (threadId && showsThread(ctx.method, rest)) readers.read(threadId, ctx.res);
     await next();
   };
 }

@@ -1,3 +1,4 @@
+import { callerOf } from "../credentials.ts";
 import { asProxyError, UpstreamAnswer } from "../errors.ts";
 import { asObject, asText } from "../read-body.ts";
 import type { Services } from "../services.ts";
@@ -56,9 +57,9 @@ export class V2Commands {
 
   /** What looks at the thread, or goes on with it, waits for a stop under way; what is about the socket doesn't. */
   async #hold(method: unknown): Promise<void> {
-    const { threads, stops } = this.#services;
-    if (method === "input.respond" || method === "state.get") await threads.quiet(this.#starter.threadId);
-    if (method === "state.get") stops.wasRead(this.#starter.threadId);
+    const { caller, threadId } = this.#starter;
+    if (method !== "input.respond" && method !== "state.get") return;
+    await this.#services.threads.quiet(threadId, callerOf(caller));
   }
 }
 

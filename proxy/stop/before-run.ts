@@ -9,7 +9,7 @@ import type { RunBody } from "../sse/modes.ts";
 import { flagOf } from "../stepwise/chain.ts";
 import { hasSteps, makeWay } from "../stepwise/make-way.ts";
 import { clientFor } from "../upstream.ts";
-import { cutTurns, fromHead, isStale } from "./catch-up.ts";
+import { fromHead, isStale, unheardTurns } from "./catch-up.ts";
 import { isDoubleTexting, stopForNewRun } from "./double-texting.ts";
 import { heal } from "./heal.ts";
 import { listRuns } from "./list-runs.ts";
@@ -98,9 +98,9 @@ async function asCreated(client: Client, threadId: string, wanted: NewRun, servi
 const isMessage = ({ input, command }: NewRun): boolean => input != null && command == null;
 
 /** What the caller may not read can't be looked at. */
-async function fallsBehind(client: Client, { stops }: Needed, threadId: string, wanted: NewRun, runs: Run[]) {
+async function fallsBehind(client: Client, services: Needed, threadId: string, wanted: NewRun, runs: Run[]) {
   try {
-    return await isStale(client, threadId, wanted, cutTurns(stops.lastOn(threadId), runs));
+    return await isStale(client, threadId, wanted, unheardTurns(services, threadId, runs));
   } catch (error) {
     leaveRefusal(error);
     return false;

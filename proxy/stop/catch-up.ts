@@ -1,8 +1,8 @@
 import type { Client, Run } from "@langchain/langgraph-sdk";
 import { type CheckpointFields, fromCheckpoint, namedCheckpoint, namesSubgraph } from "../core/named-checkpoint.ts";
-import { type Ancestor, type CutTurns, standingOf } from "../core/stale-checkpoint.ts";
+import { type Ancestor, standingOf, type UnheardTurns } from "../core/stale-checkpoint.ts";
+import type { Services } from "../services.ts";
 import { isCut } from "./is-cut.ts";
-import type { Remembered } from "./stops.ts";
 
 type CatchUpClient = { threads: Pick<Client["threads"], "getHistory" | "getState"> };
 
@@ -11,11 +11,11 @@ const lengths = [20, 1000];
 
 /**
  * Whether the run names a checkpoint from before, or within, a turn that was
- * stopped since, only because its client hasn't heard of it: some hang up or
- * cancel, read nothing, and send the next message from where they stood.
+ * stopped or left since, only because its client hasn't heard of its end: some
+ * hang up or cancel, read nothing, and send the next message from where they stood.
  *
- * Who has read the thread since a stop is known to the replica that made the
- * stop and passed on the read, and lives in its memory. Asked of another
+ * Who has left the turn, and who has read the thread since, is known to the
+ * replica through which they did, and lives in its memory. Asked of another
  * replica, or after a restart, the thread's history decides (`standingOf`):
  * only the checkpoint before the turn counts as stale then. A rollback made
  * elsewhere leaves no run to tell of it: such a fork is taken for meant.
@@ -24,7 +24,7 @@ export async function isStale(
   { threads }: CatchUpClient,
   threadId: string,
   run: CheckpointFields,
-  turns: CutTurns | undefined,
+  turns: UnheardTurns | undefined,
 ): Promise<boolean> {
   const named = namedCheckpoint(run);
   if (!named || !turns || namesSubgraph(run)) return false;
@@ -39,17 +39,32 @@ export async function isStale(
   return turns.unread && (await threads.getState(threadId, named)).created_at == null;
 }
 
-/** The turns that were cut last: those that nobody has read since this replica stopped them, and those that others have cut. */
-export function cutTurns(last: Remembered | undefined, runs: Run[]): CutTurns | undefined {
-  const unread = last?.unread ?? [];
-  const isLater = (run: Run) => !last || Date.parse(run.created_at) > Date.parse(last.run.created_at);
-  const end = runs.findLastIndex((run) => !isCut(run) || !isLater(run));
-  const elsewhere = runs.slice(end + 1);
-  const [first, ...others] = [...unread, ...elsewhere];
+/**
+ * The turns of whose end a client may not have heard: since anybody has read
+ * the thread through this replica, they were stopped here, or ended by
+ * themselves when all their readers here had left; or others have cut them last.
+ */
+export function unheardTurns(
+  { stops, readers }: Pick<Services, "stops" | "readers">,
+  threadId: string,
+  runs: Run[],
+): UnheardTurns | undefined {
+  const last = stops.lastOn(threadId)?.run;
+  const left = runs.filter(
+    ({ run_id, status, updated_at }) =>
+      status === "success" && readers.haveLeft(run_id) && !readers.haveReadSince(threadId, Date.parse(updated_at)),
+  );
+  const isCutElsewhere = (run: Run) => isCut(run) && (!last || byCreation(run, last) > 0);
+  const heard = runs.findLastIndex((run) => !left.includes(run) && !isCutElsewhere(run));
+  const elsewhere = runs.slice(heard + 1).filter(isCutElsewhere);
+  const turns = [...stops.unreadOn(threadId), ...left, ...elsewhere].sort(byCreation);
+  const [first] = turns;
   if (!first) return undefined;
-  const runIds = [first, ...others].map(({ run_id }) => run_id);
-  return { runIds, since: first.created_at, unread: elsewhere.length === 0 };
+  return { runIds: turns.map(({ run_id }) => run_id), since: first.created_at, unread: elsewhere.length === 0 };
 }
+
+const byCreation = (a: Pick<Run, "created_at">, b: Pick<Run, "created_at">) =>
+  Date.parse(a.created_at) - Date.parse(b.created_at);
 
 /**
  * The same run from the thread's head. It is named, not left out: the JS

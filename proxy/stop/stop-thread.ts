@@ -27,7 +27,7 @@ export interface ThreadStop {
   dismiss: boolean;
 }
 
-type Needed = Pick<Services, "stops" | "threads" | "stepEnds">;
+type Needed = Pick<Services, "stops" | "threads" | "readers" | "stepEnds">;
 
 /** Who asks for a stop. */
 export interface Asker {
@@ -130,13 +130,16 @@ async function stopAll(
 }
 
 async function stopOne(
-  { stops }: Needed,
+  { stops, readers }: Needed,
   client: Client,
   threadId: string,
   run: Run,
   { action, keep, dismiss }: ThreadStop,
 ): Promise<StopResult> {
-  if (isTerminal(run) && run.status !== "interrupted" && !dismiss) return finished;
+  if (isTerminal(run) && run.status !== "interrupted" && !dismiss) {
+    readers.stoppedTooLate(run.run_id);
+    return finished;
+  }
   // A run that was cut before is only looked after, never undone.
   const stop = stops.asked(run.run_id, isTerminal(run) ? "interrupt" : action, keep);
   return await stops.stop(client, threadId, run, { ...stop, dismiss });
@@ -144,7 +147,7 @@ async function stopOne(
 
 /** Asked again after a stop, it answers as it did; what waits for an approval is dismissed, if it is to be; otherwise the thread is idle. */
 async function nothingRuns(
-  { stops }: Needed,
+  { stops, readers }: Needed,
   client: Client,
   threadId: string,
   { dismiss }: ThreadStop,
@@ -162,7 +165,10 @@ async function nothingRuns(
   if (!waits && last && (!latest || Date.parse(latest.created_at) <= Date.parse(last.run.created_at))) {
     return sumUp(threadId, [last]);
   }
-  if (!latest || (!waits && latest.status !== "interrupted")) return { ...sumUp(threadId, []), outcome: "idle" };
+  if (!latest || (!waits && latest.status !== "interrupted")) {
+    if (latest) readers.stoppedTooLate(latest.run_id);
+    return { ...sumUp(threadId, []), outcome: "idle" };
+  }
   const result = await stops.stop(client, threadId, latest, { ...stops.asked(latest.run_id), dismiss });
   return sumUp(threadId, [{ run: latest, result }]);
 }

@@ -3,18 +3,24 @@ import type { Action, Keep, Stop } from "../core/cut.ts";
 import type { Services } from "../services.ts";
 import { firstOf } from "../stepwise/step-body.ts";
 import { stopChain } from "../stepwise/stop-chain.ts";
+import { remember } from "./remember.ts";
 import { resultOfRefused } from "./rollback-refused.ts";
 import { isTerminal } from "./settle.ts";
 import { type StopResult, stopRun } from "./stop-run.ts";
 
-type Needed = Pick<Services, "threads" | "snapshots" | "server" | "metrics" | "settings">;
+type Needed = Pick<Services, "threads" | "readers" | "snapshots" | "server" | "metrics" | "settings">;
 
 /** The last stop that this replica carried out on a thread. */
 export interface Remembered {
   run: Pick<Run, "run_id" | "created_at">;
   result: StopResult;
-  /** This run and those stopped before it, oldest first, since somebody has read the thread through this replica. */
-  unread: Pick<Run, "run_id" | "created_at">[];
+  /** This run and those stopped before it, oldest first, as far as nobody had read the thread in between through this replica. */
+  turns: StoppedTurn[];
+}
+
+interface StoppedTurn extends Pick<Run, "run_id" | "created_at"> {
+  /** When its stop began, in milliseconds since 1970; reads wait for its end from then on. */
+  stoppedAt: number;
 }
 
 /** Of so many threads the last stop is remembered, for those who ask again. */
@@ -46,12 +52,13 @@ export class Stops {
     // The first one's failure may be that it was refused; whoever asks beside it tries for itself.
     if (running) return running.catch(() => this.stop(client, threadId, run, stop));
     const { threads } = this.#services;
+    const began = Date.now();
     const stopping = threads
       .stopping(threadId, () => this.#measured(this.#carryOut(client, threadId, run, stop)))
-      .then((result) => this.#noted(threadId, run, result))
+      .then((result) => this.#noted(threadId, run, result, began))
       .catch((error: unknown) => {
         const result = resultOfRefused(error);
-        if (result) this.#noted(threadId, run, result);
+        if (result) this.#noted(threadId, run, result, began);
         throw error;
       })
       .finally(() => this.#running.delete(stop.runId));
@@ -97,22 +104,21 @@ export class Stops {
     }
   }
 
-  /** Somebody has read the thread: whoever names an older checkpoint now knows what was stopped. */
-  wasRead(threadId: string): void {
-    const last = this.#last.get(threadId);
-    if (last) last.unread = [];
+  /** The turns that were stopped here, oldest first, since anybody has read the thread through this replica. */
+  unreadOn(threadId: string): StoppedTurn[] {
+    const { readers } = this.#services;
+    const turns = this.#last.get(threadId)?.turns ?? [];
+    return turns.filter(({ stoppedAt }) => !readers.haveReadSince(threadId, stoppedAt));
   }
 
-  #noted(threadId: string, run: Run, result: StopResult): StopResult {
-    if (result.outcome !== "stopped") return result;
+  #noted(threadId: string, run: Run, result: StopResult, stoppedAt: number): StopResult {
     const { run_id, created_at } = run;
-    const unread = [...(this.#last.get(threadId)?.unread ?? []), { run_id, created_at }];
+    if (result.outcome === "finished") this.#services.readers.stoppedTooLate(run_id);
+    if (result.outcome !== "stopped") return result;
+    const turns = [...this.unreadOn(threadId), { run_id, created_at, stoppedAt }];
     // Without the run's input and the thread's values, which may be large.
-    const remembered = { run: { run_id, created_at }, result: { ...result, values: undefined }, unread };
-    this.#last.delete(threadId);
-    this.#last.set(threadId, remembered);
-    const [oldest] = this.#last.keys();
-    if (this.#last.size > mostRemembered && oldest) this.#last.delete(oldest);
+    const remembered = { run: { run_id, created_at }, result: { ...result, values: undefined }, turns };
+    remember(this.#last, threadId, remembered, mostRemembered);
     return result;
   }
 }

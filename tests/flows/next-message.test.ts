@@ -1,7 +1,7 @@
 import type { Checkpoint } from "@langchain/langgraph-sdk";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import type { Listening } from "../../proxy/listen.ts";
-import { conversation, outline, sdk, send, stop, useFlow } from "../helpers/flow.ts";
+import { type Asked, conversation, outline, sdk, send, stop, useFlow } from "../helpers/flow.ts";
 import { startProxy } from "../helpers/proxy.ts";
 
 const flow = useFlow();
@@ -19,15 +19,27 @@ async function wholeTurn(threadId: string, text: string) {
 }
 
 /** A thread with one turn, and a second in mid-text; the checkpoint is that between them. */
-async function inSecondTurn(text: string) {
+async function inSecondTurn(text: string, asked: Asked = {}) {
   const { thread_id: threadId } = await flow.client.threads.create();
   await wholeTurn(threadId, `before ${text}`);
   const { checkpoint } = await flow.direct.threads.getState(threadId);
   const script = flow.model.script(text, { text: ["Once ", "upon ", "a ", "time."], holdAfter: 2 });
-  const live = send(flow.client, threadId, text, { graph });
-  await (await script.call(0)).held.opened;
+  const live = send(flow.client, threadId, text, { graph, ...asked });
+  const call = await script.call(0);
+  await call.held.opened;
   await live.showed("upon ");
-  return { threadId, live, before: checkpoint, runId: await live.runId };
+  return { threadId, live, call, before: checkpoint, runId: await live.runId };
+}
+
+/** The same turn after it has ended by itself, which its reader didn't wait for. */
+async function leftAndEnded(text: string, meanwhile = async (_threadId: string): Promise<unknown> => undefined) {
+  const { threadId, live, call, ...turn } = await inSecondTurn(text, { onDisconnect: "continue" });
+  live.hangUp();
+  await live.ended;
+  await meanwhile(threadId);
+  call.release();
+  await flow.direct.runs.join(threadId, turn.runId);
+  return { threadId, ...turn };
 }
 
 /** The next message, as it is on the wire. */
@@ -47,11 +59,11 @@ async function post(base: string, threadId: string, text: string, fields: object
   return outline(await conversation(flow.direct, threadId));
 }
 
-const turns = (text: string, next: string) => [
+const turns = (text: string, next: string, reply = "Once upon") => [
   `human: before ${text}`,
   "ai: Gladly.",
   `human: ${text}`,
-  "ai: Once upon",
+  `ai: ${reply}`,
   `human: ${next}`,
   "ai: And so on.",
 ];
@@ -96,6 +108,16 @@ describe.concurrent("the next message names a checkpoint from before the stop, a
     }
   });
 
+  it("also if somebody has tried to read it, and was not let", async () => {
+    const { threadId, live, before } = await inSecondTurn("tried");
+    await stop(flow.proxy.url, threadId);
+    await live.ended;
+    const tried = await fetch(`${flow.proxy.url}/threads/${threadId}/history`, { method: "POST", body: "no JSON" });
+    expect(tried.ok).toBe(false);
+    const { checkpoint_id } = before;
+    expect(await post(flow.proxy.url, threadId, "next tried", { checkpoint_id })).toEqual(turns("tried", "next tried"));
+  });
+
   it("through another replica, and where the run was cut past the proxy and nobody has mended it", async () => {
     const elsewhere = await inSecondTurn("elsewhere");
     await stop(flow.proxy.url, elsewhere.threadId);
@@ -110,6 +132,64 @@ describe.concurrent("the next message names a checkpoint from before the stop, a
     expect(await post(other.url, past.threadId, "next past", { checkpoint_id: past.before.checkpoint_id })).toEqual(
       turns("past the proxy", "next past"),
     );
+  });
+});
+
+describe.concurrent("the next message names a checkpoint from before a turn that has ended by itself", () => {
+  const wholeReply = "Once upon a time.";
+  const readsState = (threadId: string) => flow.client.threads.getState(threadId);
+
+  it("though its reader had hung up: it follows on the turn, and so does the one after it", async () => {
+    const { threadId, before } = await leftAndEnded("left");
+    const { checkpoint_id } = before;
+    expect(await post(flow.proxy.url, threadId, "next left", { checkpoint_id })).toEqual(
+      turns("left", "next left", wholeReply),
+    );
+    expect(await post(flow.proxy.url, threadId, "then left", { checkpoint_id })).toEqual([
+      ...turns("left", "next left", wholeReply),
+      "human: then left",
+      "ai: And so on.",
+    ]);
+  });
+
+  it("also where it was read while it went on: that told nothing of its end", async () => {
+    const { threadId, before } = await leftAndEnded("looked at", readsState);
+    const { checkpoint_id } = before;
+    expect(await post(flow.proxy.url, threadId, "next looked at", { checkpoint_id })).toEqual(
+      turns("looked at", "next looked at", wholeReply),
+    );
+  });
+
+  it.each(["cancel", "stop of the run", "stop of the thread"])("and a %s came too late", async (way) => {
+    const { threadId, live, call, before, runId } = await inSecondTurn(way);
+    call.release();
+    await live.ended;
+    if (way === "cancel") await flow.client.runs.cancel(threadId, runId).catch(() => "what ended can't be cancelled");
+    else await stop(flow.proxy.url, threadId, way.endsWith("run") ? { run_id: runId } : undefined);
+    const { checkpoint_id } = before;
+    expect(await post(flow.proxy.url, threadId, `next ${way}`, { checkpoint_id })).toEqual(
+      turns(way, `next ${way}`, wholeReply),
+    );
+  });
+
+  it("and the thread was read since: it forks, as it is meant", async () => {
+    const { threadId, before } = await leftAndEnded("left, edited");
+    await readsState(threadId);
+    const { checkpoint_id } = before;
+    expect(await post(flow.proxy.url, threadId, "edited, left", { checkpoint_id })).toEqual([
+      "human: before left, edited",
+      "ai: Gladly.",
+      "human: edited, left",
+      "ai: And so on.",
+    ]);
+  });
+
+  it("which all its readers have seen: it forks", async () => {
+    const { threadId, live, call, before } = await inSecondTurn("heard out");
+    call.release();
+    await live.ended;
+    const { checkpoint_id } = before;
+    expect(await post(flow.proxy.url, threadId, "edited, heard out", { checkpoint_id })).toHaveLength(4);
   });
 });
 

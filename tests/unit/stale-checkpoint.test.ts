@@ -6,7 +6,7 @@ import {
   namesSubgraph,
   onHead,
 } from "../../proxy/core/named-checkpoint.ts";
-import { type Ancestor, type CutTurns, standingOf } from "../../proxy/core/stale-checkpoint.ts";
+import { type Ancestor, standingOf, type UnheardTurns } from "../../proxy/core/stale-checkpoint.ts";
 
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString();
 
@@ -28,11 +28,11 @@ const stopped = history(
   [4, 3, "loop", "good"],
   [3, undefined, "input", "good"],
 );
-const unread: CutTurns = { runIds: ["cut"], since: at(6), unread: true };
-const unknownIfRead: CutTurns = { ...unread, unread: false };
+const unread: UnheardTurns = { runIds: ["cut"], since: at(6), unread: true };
+const unknownIfRead: UnheardTurns = { ...unread, unread: false };
 
 describe("a run that names a checkpoint of a thread that was stopped", () => {
-  it.each<[string, named: number, turns: CutTurns, standing: string]>([
+  it.each<[string, named: number, turns: UnheardTurns, standing: string]>([
     ["before the turn, unread", 4, unread, "stale"],
     ["before the turn, who knows whether read", 4, unknownIfRead, "stale"],
     ["a step of the turn, unread", 8, unread, "stale"],
@@ -48,7 +48,7 @@ describe("a run that names a checkpoint of a thread that was stopped", () => {
 
   it("two turns were stopped: all from before the first is stale", () => {
     const twice = [...history([12, 11, "update"], [11, 9, "input", "cut 2"]), ...stopped];
-    const turns = (isUnread: boolean): CutTurns => ({ runIds: ["cut", "cut 2"], since: at(6), unread: isUnread });
+    const turns = (isUnread: boolean): UnheardTurns => ({ runIds: ["cut", "cut 2"], since: at(6), unread: isUnread });
     expect(["4", "8", "9"].map((named) => standingOf(named, twice, turns(true)))).toEqual(["stale", "stale", "stale"]);
     expect(["4", "8", "9"].map((named) => standingOf(named, twice, turns(false)))).toEqual(["stale", "meant", "stale"]);
   });
