@@ -21,9 +21,11 @@ export const hasToolMessage = (input: unknown): boolean =>
  *
  * An answer to an open call stays, and one that takes the place of the
  * conversation's own by its id, and one to a call that the input itself makes.
+ * But behind a run that goes on (`goesOn`) no call is open: it answers its own,
+ * those that it is just making, too, which the conversation doesn't have yet.
  * Gives back the very same input where there is nothing to leave out.
  */
-export function withoutSecondAnswers<T>(input: T, conversation: Message[], key: string | undefined): T {
+export function withoutSecondAnswers<T>(input: T, conversation: Message[], key: string | undefined, goesOn = false): T {
   if (!isObject(input) || key === undefined) return input;
   const given = listOf(input[key]);
   const answered = answeredCalls(conversation);
@@ -32,7 +34,7 @@ export function withoutSecondAnswers<T>(input: T, conversation: Message[], key: 
   const left = given.filter((item) => {
     const { id, tool_call_id: callId } = plain(item);
     const replaces = id != null && present.has(id);
-    return !isToolMessage(item) || replaces || ownCalls.has(callId) || !answered.has(callId);
+    return !isToolMessage(item) || replaces || ownCalls.has(callId) || !(goesOn || answered.has(callId));
   });
   return left.length === given.length ? input : { ...input, [key]: left };
 }

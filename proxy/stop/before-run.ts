@@ -70,7 +70,7 @@ export async function beforeRun(
   }
   const active = runs.filter((run) => !isTerminal(run));
   const stopped = await stopForNewRun(client, services, threadId, wanted, active);
-  if (!stopped && active.length > 0) return await asCreated(client, threadId, wanted, services);
+  if (!stopped && active.length > 0) return await asCreated(client, threadId, wanted, services, true);
   const stale = isMessage(wanted) && (await fallsBehind(client, services, threadId, wanted, runs));
   const latest = runs.at(-1);
   const isNew = isMessage(wanted) && (stale || namedCheckpoint(wanted) === undefined);
@@ -89,8 +89,8 @@ async function firstLook(services: Needed, caller: IncomingHttpHeaders, threadId
 }
 
 /** As the server is to be asked for it, the thread being ready. */
-async function asCreated(client: Client, threadId: string, wanted: NewRun, services: Needed): Promise<NewRun> {
-  const run = await withoutSurplus(client, threadId, wanted, services);
+async function asCreated(client: Client, threadId: string, wanted: NewRun, services: Needed, waits = false) {
+  const run = await withoutSurplus(client, threadId, wanted, services, waits);
   return (await services.server.kind()) === "js" ? onHead(run) : run;
 }
 
@@ -107,13 +107,23 @@ async function fallsBehind(client: Client, services: Needed, threadId: string, w
   }
 }
 
-/** Clients invent answers to calls that are open in their view. The thread is only read if the input has answers. */
-async function withoutSurplus(client: Client, threadId: string, wanted: NewRun, { stops }: Needed): Promise<NewRun> {
+/**
+ * Clients invent answers to calls that are open in their view. The thread is only read if the input has answers.
+ * A run that `waits` for another comes after what that will still answer, unless its graph has come to its end:
+ * then its open calls are the client's.
+ */
+async function withoutSurplus(
+  client: Client,
+  threadId: string,
+  wanted: NewRun,
+  { stops }: Needed,
+  waits: boolean,
+): Promise<NewRun> {
   if (!hasToolMessage(wanted.input)) return wanted;
   try {
-    const { values } = await client.threads.getState(threadId, namedCheckpoint(wanted));
+    const { values, next } = await client.threads.getState(threadId, namedCheckpoint(wanted));
     const key = conversationKey(values, wanted.input, stops.preferredKey);
-    const input = withoutSecondAnswers(wanted.input, messagesIn(values, key), key);
+    const input = withoutSecondAnswers(wanted.input, messagesIn(values, key), key, waits && next.length > 0);
     return input === wanted.input ? wanted : { ...wanted, input };
   } catch (error) {
     leaveRefusal(error);

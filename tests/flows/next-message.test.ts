@@ -249,6 +249,32 @@ describe.concurrent("the next message answers tool calls", () => {
     },
   );
 
+  it("that the server's own tool is answering: the queued run finds the tool's answer alone", async () => {
+    const { thread_id: threadId } = await flow.client.threads.create();
+    const call = { id: "in_flight", name: "probe", args: ['{"name":"in_flight"}'] };
+    flow.model.script("use the tool", { calls: [call] }, { text: ["Done."] });
+    const live = send(flow.client, threadId, "use the tool", { graph });
+    await flow.model.probe("in_flight").started.opened;
+    flow.model.script("go on, then", { text: ["And so on."] });
+    const invented = { role: "tool", tool_call_id: "in_flight", content: "Successfully handled tool call." };
+    const next = send(flow.client, threadId, "go on, then", {
+      graph,
+      multitaskStrategy: "enqueue",
+      input: { messages: [invented, { role: "user", content: "go on, then" }] },
+    });
+    await next.runId;
+    flow.model.probe("in_flight").answer("from the tool");
+    await Promise.all([live.ended, next.ended]);
+    expect(outline(await conversation(flow.client, threadId))).toEqual([
+      "human: use the tool",
+      expect.stringMatching(/^ai: /),
+      "tool: [in_flight] from the tool",
+      "ai: Done.",
+      "human: go on, then",
+      "ai: And so on.",
+    ]);
+  });
+
   it("that are open: the answer goes through, and is the only one", async () => {
     const { thread_id: threadId } = await flow.client.threads.create();
     flow.model.script("ask the page", { calls: [{ id: "client_side", name: "probe", args: ['{"name":"client"}'] }] });

@@ -58,6 +58,14 @@ describe("an input that answers a call a second time", () => {
     expect(withoutSecondAnswers(input, thread, "messages")).toBe(input);
   });
 
+  it("or answers one that a run will answer, known to the thread or not", () => {
+    const answers = ["closed", "open", "not there yet"].map((call) => ({ role: "tool", tool_call_id: call }));
+    const given = [...answers, calling("b", "brought along"), answer("brought along"), { ...answer("closed"), n: 1 }];
+    expect(withoutSecondAnswers({ messages: given }, thread, "messages", true)).toEqual({
+      messages: given.slice(3),
+    });
+  });
+
   it("goes by the last reply that has the call", () => {
     const input = { messages: [{ role: "tool", tool_call_id: "closed", content: "" }] };
     expect(withoutSecondAnswers(input, [...thread, calling("b", "closed")], "messages")).toBe(input);
