@@ -74,6 +74,9 @@ export function itemsIn(values: unknown, key: string | undefined): Item[] {
   return Array.isArray(list) ? list.filter(isObject) : [];
 }
 
+/** What asks a reducer to take a message out; one that stands in a conversation was not understood. */
+export const isRemoval = (item: Item): boolean => isMessage(item) && typeOf(item) === "remove";
+
 export const isMessage = (value: unknown): value is Message => isObject(value) && typeof value.type === "string";
 
 /**

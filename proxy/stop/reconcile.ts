@@ -20,6 +20,9 @@ export interface Reconciled {
 /** More writes than any plan needs: one per pending superstep, and a handful. */
 const mostWrites = 40;
 
+/** More writes of values than any plan needs: the input twice, what was cut, and all of it once more in the place of what was there. */
+const mostValues = 6;
+
 /** So long a write that the server doesn't take is tried again, in milliseconds. */
 const patience = 15_000;
 
@@ -29,7 +32,8 @@ const patience = 15_000;
  * 409 means that the thread is busy: with the run that winds down, or with a
  * newer run, which then owns the thread. What fails otherwise (5xx, no answer)
  * may have been carried out all the same, so the head says what is still to do.
- * Throws the last failure after 15 s of them. `first` is the head, if it has just been read.
+ * Throws the last failure after 15 s of them; and where a write does not bring
+ * the thread nearer, before it is made again. `first` is the head, if it has just been read.
  */
 export async function reconcile(
   client: ReconcileClient,
@@ -40,11 +44,13 @@ export async function reconcile(
 ): Promise<Reconciled> {
   let deadline: number | undefined;
   let known = first;
+  const written = new Set<string>();
   for (let writes = 0; writes < mostWrites; ) {
     const state = known ?? (await readState(client, threadId));
     known = undefined;
     const write = plan(state);
     if (!write) return { state, superseded: false };
+    if (write.values && (written.size === mostValues || written.has(JSON.stringify(write)))) throw inVain(threadId);
     try {
       await client.threads.updateState(threadId, {
         values: write.values as Record<string, unknown>,
@@ -52,6 +58,7 @@ export async function reconcile(
         checkpointId: write.checkpointId,
       });
       writes += 1;
+      if (write.values) written.add(JSON.stringify(write));
       deadline = undefined;
     } catch (error) {
       const status = statusOf(error) ?? 502;
@@ -65,6 +72,9 @@ export async function reconcile(
   const message = `Thread ${threadId} still has pending steps after ${mostWrites} writes.`;
   throw new ProxyError(502, "upstream_failed", message);
 }
+
+const inVain = (threadId: string): ProxyError =>
+  new ProxyError(502, "upstream_failed", `Thread ${threadId} does not keep what is written to it as it is written.`);
 
 function keptBusy(threadId: string, cause: unknown): ProxyError {
   const message = `The LangGraph server answered POST /threads/${threadId}/state with 409 for ${patience / 1000} s.`;

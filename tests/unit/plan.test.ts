@@ -5,7 +5,7 @@ import { nextWrite } from "../../proxy/core/plan.ts";
 import type { StreamPart } from "../../proxy/core/transcript.ts";
 import { fold, type Recording } from "./recording.ts";
 import { asked, expectSound, graphs, spoken, stop } from "./stopped.ts";
-import { line } from "./thread-simulator.ts";
+import { type Graph, line } from "./thread-simulator.ts";
 
 const human: Message = { type: "human", id: "h1", content: "hello" };
 const reply = (id: string, content: string, ...calls: string[]): Message => ({
@@ -21,6 +21,7 @@ const result = (call: string): Message => ({
   name: "probe",
   content: `result of ${call}`,
 });
+const nameless = ({ id: _id, ...message }: Message): Message => message;
 const task = (id: string, name: string, fields: Partial<Task> = {}): Task => ({ id, name, result: null, ...fields });
 const said = (id: string, content: string, namespace: string): StreamPart => ({
   event: "messages",
@@ -225,6 +226,18 @@ describe("a thread that was wedged behind our back", () => {
     expectSound(planned);
   });
 
+  it("takes what was queued behind the gap once (case 19)", () => {
+    const queued = made({
+      messages: [human, reply("a1", "I ask.", "c1")],
+      parts: [],
+      input: { messages: [{ ...human, id: "h2", content: "and now?" }] },
+      metadata: null,
+    });
+    const planned = stop(graphs.react, queued);
+    expect(spoken(planned).map(line)).toEqual(['human "hello"', 'ai "I ask."', "c1 cut", 'human "and now?"']);
+    expectSound(planned);
+  });
+
   it("is written to from the start where nothing tells which node was cut", () => {
     const open = made({ messages: [human, reply("a1", "I ask.", "c1")] });
     const planned = stop(graphs.react, open);
@@ -238,7 +251,53 @@ describe("a thread that was wedged behind our back", () => {
   });
 });
 
+describe("a conversation that is only ever added to", () => {
+  const appending: Graph = { ...graphs.react, reducer: "append" };
+
+  it("has the calls of its last reply answered, in whichever order (case 12)", () => {
+    const open = made({ messages: [human, reply("a1", "I ask.", "c1", "c2"), nameless(result("c2"))] });
+    const planned = stop(appending, open);
+    expect(planned.writes).toEqual(["__start__ ← c1 cut", "__end__ ← null"]);
+    expectSound(planned);
+  });
+
+  it("is left alone where more was said behind an open call: nothing can be put in between", () => {
+    const wedged = [nameless(human), reply("a1", "I ask.", "c1"), nameless({ ...human, content: "still there?" })];
+    expect(stop(appending, made({ messages: wedged })).writes).toEqual([]);
+  });
+
+  it("grows by one attempt at most, where only that can show what becomes of it", () => {
+    const wedged = [human, reply("a1", "I ask.", "c1"), { ...human, id: "h2", content: "still there?" }];
+    const planned = stop(appending, made({ messages: wedged }));
+    expect(planned.writes).toEqual(['__start__ ← remove h2, c1 cut, human "still there?"', "__end__ ← null"]);
+    expect(stop(appending, made({ messages: spoken(planned) })).writes).toEqual([]);
+  });
+
+  it("takes what was cut like any other", () => {
+    const parts = [...began, said("m1", "Half of ", "agent:t1")];
+    const planned = stop(appending, made({ messages: [nameless(human)], tasks: [task("t1", "agent")], parts }));
+    expect(planned.writes).toEqual(['agent ← ai "Half of" stopped']);
+  });
+});
+
 describe("a conversation that nothing merges", () => {
+  const replacing: Graph = { ...graphs.react, reducer: "replace" };
+
+  it("is written once more as it should stand, when a write has taken its place", () => {
+    const wedged = [human, reply("a1", "I ask.", "c1"), { ...human, id: "h2", content: "still there?" }];
+    const planned = stop(replacing, made({ messages: wedged }));
+    expect(spoken(planned).map(line)).toEqual(['human "hello"', 'ai "I ask."', "c1 cut", 'human "still there?"']);
+    expect(planned.writes).toHaveLength(3);
+    expectSound(planned);
+  });
+
+  it("has its first messages without ids, as clients send them, and keeps them", () => {
+    const parts = [...began, said("m1", "Half of ", "agent:t1")];
+    const messages = [nameless(human), reply("a1", "Hi."), nameless(human)];
+    const planned = stop(replacing, made({ messages, tasks: [task("t1", "agent")], parts }));
+    expect(spoken(planned)).toEqual([...messages, expect.objectContaining({ content: "Half of" })]);
+  });
+
   it("whose input was never written gets it once, in the place of what was there", () => {
     const { run, state, parts } = made({
       messages: [human, reply("a1", "Hi.")],

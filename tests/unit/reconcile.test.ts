@@ -78,6 +78,24 @@ describe("reconciling a thread", () => {
     await expect(reconcile(fake({ answers: [status] }), "t", "r1", plan)).rejects.toMatchObject({ status });
   });
 
+  it("gives up on a thread that does not keep what is written, without writing it again", async () => {
+    const client = fake({ steps: 0 });
+    const again: Write = { values: { messages: ["kept nowhere"] }, asNode: "agent" };
+    await expect(reconcile(client, "thread-1", "r1", () => again)).rejects.toMatchObject({
+      status: 502,
+      code: "upstream_failed",
+      message: expect.stringContaining("thread-1 does not keep"),
+    });
+    expect(client.writes).toEqual([again]);
+  });
+
+  it("gives up on a thread that grows and is never as planned", async () => {
+    const client = fake({ steps: 0 });
+    const grown = () => ({ values: { messages: Array.from(client.writes) } });
+    await expect(reconcile(client, "thread-1", "r1", grown)).rejects.toMatchObject({ code: "upstream_failed" });
+    expect(client.writes.length).toBeLessThanOrEqual(6);
+  });
+
   it("a graph that is never done is an error that says so", async () => {
     const client = fake({ steps: Number.POSITIVE_INFINITY });
     await expect(reconcile(client, "thread-1", "r1", plan)).rejects.toMatchObject({

@@ -8,6 +8,8 @@ export interface Graph {
   entry: string[];
   /** Where each node leads; `calls`: to `tools` while the last message has an open call. */
   edges: Record<string, string[] | "calls">;
+  /** How the conversation takes a write, where not as `add_messages` does. */
+  reducer?: "append" | "replace";
 }
 
 /**
@@ -35,7 +37,7 @@ export class ThreadSimulator {
   }
 
   read(): State {
-    const values = this.#tasks.reduce((shown, { result }) => apply(shown, result), this.#values);
+    const values = this.#tasks.reduce((shown, { result }) => this.#apply(shown, result), this.#values);
     const next = this.#tasks.filter(({ result }) => result == null).map(({ name }) => name);
     const metadata = { ...(this.#runId ? { run_id: this.#runId } : {}), ...(this.#input ? { source: "input" } : {}) };
     return structuredClone({ values, next: [...new Set(next)], tasks: this.#tasks, metadata });
@@ -45,7 +47,7 @@ export class ThreadSimulator {
     if (asNode === "__end__") {
       if (values !== null) throw new Error("400: only null can be written as __end__");
       const finished = this.#tasks.filter(({ result }) => result != null);
-      for (const { result } of finished) this.#values = apply(this.#values, result);
+      for (const { result } of finished) this.#values = this.#apply(this.#values, result);
       this.#goTo(finished.flatMap(({ name }) => this.#after(name)));
       return;
     }
@@ -57,7 +59,7 @@ export class ThreadSimulator {
     this.#input = undefined;
     if (asNode === undefined) throw new Error("400: Ambiguous update, specify as_node");
     if (asNode !== "__start__" && !(asNode in this.#graph.edges)) throw new Error(`400: Node ${asNode} does not exist`);
-    this.#values = apply(this.#values, values);
+    this.#values = this.#apply(this.#values, values);
     this.#goTo(asNode === "__start__" ? this.#graph.entry : this.#after(asNode));
   }
 
@@ -66,6 +68,19 @@ export class ThreadSimulator {
     if (edges !== "calls") return edges;
     const last = messagesIn(this.#values, "messages").at(-1);
     return last?.type === "ai" && last.tool_calls?.length ? ["tools"] : [];
+  }
+
+  /** The graph's reducer for lists of messages, the new value for all other keys. */
+  #apply(values: Record<string, unknown>, update: unknown): Record<string, unknown> {
+    if (!isObject(update)) return values;
+    const merged = Object.entries(update).map(([key, value]) => {
+      const isConversation = Array.isArray(value) && (Array.isArray(values[key]) || value.every(isObject));
+      const said = value as Message[];
+      if (!isConversation || this.#graph.reducer === "replace") return [key, value];
+      const before = (values[key] ?? []) as Message[];
+      return [key, this.#graph.reducer === "append" ? [...before, ...said] : addMessages(before, said)];
+    });
+    return { ...values, ...Object.fromEntries(merged) };
   }
 
   #goTo(nodes: string[]): void {
@@ -106,16 +121,6 @@ export function line({ type, id, content, tool_call_id, response_metadata }: Mes
   if (stopped?.fate) return `${tool_call_id} ${stopped.fate}`;
   const text = typeof content === "string" ? content : JSON.stringify(content);
   return `${tool_call_id ?? type} ${JSON.stringify(text)}${stopped ? " stopped" : ""}`;
-}
-
-/** `add_messages` for lists of messages, the new value for all other keys. */
-function apply(values: Record<string, unknown>, update: unknown): Record<string, unknown> {
-  if (!isObject(update)) return values;
-  const merged = Object.entries(update).map(([key, value]) => {
-    const isConversation = Array.isArray(value) && (Array.isArray(values[key]) || value.every(isObject));
-    return [key, isConversation ? addMessages((values[key] ?? []) as Message[], value as Message[]) : value];
-  });
-  return { ...values, ...Object.fromEntries(merged) };
 }
 
 /** As LangGraph merges: by id in place, others at the end; removals last, so a removed id that comes again stays where it was. */

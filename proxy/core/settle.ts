@@ -1,0 +1,110 @@
+import { type Answered, answersIn, isUnsettled } from "./answers.ts";
+import { isAskedAbout } from "./approval.ts";
+import { type Cut, callKey } from "./cut.ts";
+import { answerTo } from "./fate.ts";
+import { type Item, isMessage, isRemoval, isTool, type Message, type ToolCall } from "./message.ts";
+import { type CutReply, cutReplies } from "./replies.ts";
+import { stableId } from "./stable-id.ts";
+import type { Transcript } from "./transcript.ts";
+
+/** The whole conversation as it should stand: every call answered once, and at its end the replies that were cut, each with its answers. */
+export const settled = (conversation: Item[], cut: Cut): Item[] => [
+  ...withEveryAnswer(conversation, cut),
+  ...cutRepliesWithAnswers(conversation, cut),
+];
+
+/** What is to be written so that it stands so, where a write adds to what is there. */
+export const lacking = (conversation: Item[], cut: Cut): Message[] => [
+  ...lackingAnswers(conversation, cut),
+  ...cutRepliesWithAnswers(conversation, cut),
+];
+
+function cutRepliesWithAnswers(conversation: Item[], cut: Cut): Message[] {
+  return cutReplies(conversation.filter(isMessage), cut).flatMap((cutReply) => withAnswers(cutReply, cut));
+}
+
+function withAnswers({ reply, unheard }: CutReply, cut: Cut): Message[] {
+  const calls = reply.tool_calls ?? [];
+  return [reply, ...calls.map((call) => answer(call, reply, cut.transcript.calls, unheard, cut))];
+}
+
+/** Answers to open calls; and what stands behind them once more, where an answer belongs before it. */
+function lackingAnswers(conversation: Item[], cut: Cut): Message[] {
+  const messages = conversation.filter(isMessage);
+  const from = firstUnsettled(messages, cut);
+  if (from === -1) return [];
+  const existing = messages.slice(from);
+  const wanted = withEveryAnswer(existing, cut).filter(isMessage);
+  if (existing.every((message, at) => wanted[at] === message)) return wanted.slice(existing.length);
+  if (isMergedById(conversation)) return rewrite(existing, wanted, cut);
+  // Nothing can be put in between. The answers to one reply may stand in any order.
+  const last = messages.findLastIndex((message) => !isTool(message));
+  return withEveryAnswer(messages.slice(last), cut)
+    .filter(isMessage)
+    .filter((message) => !messages.includes(message));
+}
+
+/**
+ * Whether a message can be replaced and taken out by its id. A reducer that does
+ * so gives every message one; one that only adds would keep removals, and
+ * everything that is written twice.
+ */
+function isMergedById(conversation: Item[]): boolean {
+  const ids = new Set(conversation.map(({ id }) => id));
+  return ids.size === conversation.length && !ids.has(undefined) && !ids.has(null) && !conversation.some(isRemoval);
+}
+
+/** Where the first reply stands that has an open call, answers that we gave out of order, or an answer that comes twice; -1 if none does. */
+function firstUnsettled(messages: Message[], cut: Cut): number {
+  const unsettled = answersIn(messages).find((answered) => {
+    if (isUnsettled(answered)) return true;
+    const calls = answered.reply.tool_calls ?? [];
+    const after = messages.slice(messages.indexOf(answered.reply) + 1);
+    const ours = calls.some(({ id }) => cut.open.includes(callKey(answered.reply, id ?? "")));
+    return ours && calls.some(({ id }, call) => after[call]?.tool_call_id !== id);
+  });
+  return unsettled ? messages.indexOf(unsettled.reply) : -1;
+}
+
+/** The same with every call answered once, right after its reply, in call order. */
+function withEveryAnswer(conversation: Item[], cut: Cut): Item[] {
+  const replies = answersIn(conversation.filter(isMessage));
+  const byReply = new Map<Item, Answered>(replies.map((answered) => [answered.reply, answered]));
+  const answers = new Set<Item>(replies.flatMap(({ answers }) => answers));
+  // What the stream told is of the run's own calls; an id may have been used before.
+  const callers = new Map(replies.flatMap(({ reply }) => reply.tool_calls?.map(({ id }) => [id, reply]) ?? []));
+  return conversation.flatMap((item): Item[] => {
+    if (answers.has(item)) return [];
+    const answered = byReply.get(item);
+    if (!answered) return [item];
+    const { reply, answers: given } = answered;
+    const calls = (reply.tool_calls ?? []).map((call) => {
+      const told: Transcript["calls"] = callers.get(call.id) === reply ? cut.transcript.calls : new Map();
+      return given.find((one) => one.tool_call_id === call.id) ?? answer(call, reply, told, false, cut);
+    });
+    return [reply, ...calls];
+  });
+}
+
+/** A reducer that merges by id can't move a message, so those behind the gap come in anew, under new ids. */
+function rewrite(existing: Message[], wanted: Message[], cut: Cut): Message[] {
+  const kept = existing.findIndex((message, at) => wanted[at] !== message);
+  const moved = existing.slice(kept);
+  const removals = moved.flatMap(({ id }): Message[] => (id ? [{ type: "remove", id, content: "" }] : []));
+  const anew = wanted.slice(kept).map((message) => {
+    if (!moved.includes(message) || !message.id) return message;
+    return { ...message, id: movedId(message.id, cut) };
+  });
+  return [...removals, ...anew];
+}
+
+/** The id under which a message comes in anew. */
+export const movedId = (id: string, { runId }: Cut): string => stableId(runId, "moved", id);
+
+/** The answer to a call of the reply, by what the stream told of its calls. */
+function answer(call: ToolCall, reply: Message, told: Transcript["calls"], isUnheard: boolean, cut: Cut): Message {
+  const startsAreKnown = (reply.tool_calls ?? []).some(({ id }) => told.get(id ?? "")?.fromEvents);
+  const isDismissed = cut.dismiss === true && isAskedAbout(call, reply, cut.tasks);
+  const unheard = isUnheard || isDismissed || cut.transcript.nothingBegan === true;
+  return answerTo(call, reply, { trace: told.get(call.id ?? ""), unheard, startsAreKnown }, cut.runId);
+}
