@@ -1,5 +1,5 @@
 import { AIMessageChunk } from "@langchain/core/messages";
-import { type Message, typeOf } from "./message.ts";
+import { isObject, type Message, parseObject, type ToolCallChunk } from "./message.ts";
 import { ProtocolMessage, type SavedProtocolMessage } from "./protocol-message.ts";
 import type { Origin, Streamed } from "./transcript.ts";
 
@@ -22,10 +22,19 @@ export interface SavedDraft extends Omit<Draft, "chunk" | "protocol"> {
   protocol?: SavedProtocolMessage;
 }
 
-export function streamedOf(draft: Draft, noted?: Record<string, unknown>): Streamed {
+/** `hasBegun`: a tool that it calls has, so it must have ended, whether or not its provider said so. */
+export function streamedOf(draft: Draft, noted?: Record<string, unknown>, hasBegun = false): Streamed {
   const message = draft.protocol?.toMessage() ?? (draft.chunk ? toMessage(draft.chunk, draft.message) : draft.message);
   const origin = originOf(draft.metadata ?? noted);
-  return { message, origin, complete: isComplete(message, draft), ...(draft.headless ? { headless: true } : {}) };
+  const complete = hasBegun || isComplete(message, draft);
+  const streaming = !complete && isStreaming(message, draft);
+  return {
+    message,
+    origin,
+    complete,
+    ...(streaming ? { streaming } : {}),
+    ...(draft.headless ? { headless: true } : {}),
+  };
 }
 
 export function saveDraft({ chunk, protocol, metadata, ...draft }: Draft): SavedDraft {
@@ -86,16 +95,22 @@ function toMessage(chunk: AIMessageChunk, latest: Message): Message {
 function isComplete(message: Message, draft: Draft): boolean {
   if (draft.protocol) return draft.protocol.complete;
   if (draft.whole) return true;
-  if (draft.fromChunks && typeOf(draft.message) === "ai" && !draft.message.type.endsWith("Chunk")) return true;
   if ((draft.message as { chunk_position?: unknown }).chunk_position === "last") return true;
   const metadata = message.response_metadata ?? {};
-  const reasons = [metadata.finish_reason, metadata.stop_reason, metadata.finishReason, metadata.done_reason];
+  const bedrock = isObject(metadata.messageStop) ? metadata.messageStop.stopReason : metadata.stopReason;
+  const reasons = [metadata.finish_reason, metadata.stop_reason, metadata.finishReason, metadata.done_reason, bedrock];
   // JS Anthropic puts its reason beside the metadata.
   const reason = [...reasons, message.additional_kwargs?.stop_reason].find((given) => given != null);
   if (typeof reason === "string" && reason !== "") return true;
   // JS drops OpenAI's finish reason, but the usage comes after it.
   const counted = metadata.model_provider === "openai" && (message.usage_metadata?.output_tokens ?? 0) !== 0;
   return metadata.status === "completed" || counted;
+}
+
+/** Whether an end that wasn't seen had certainly not come: many a provider says nothing when it is done. */
+function isStreaming(message: Message, { protocol, message: latest }: Draft): boolean {
+  const isHalf = ({ args }: ToolCallChunk) => Boolean(args) && parseObject(args ?? "") === undefined;
+  return protocol !== undefined || "chunk_position" in latest || (message.tool_call_chunks ?? []).some(isHalf);
 }
 
 /** Where it was streamed from, by the metadata that came along. */

@@ -13,13 +13,13 @@ const sentences: Record<Exclude<Fate, "finished">, string> = {
 /** What the proxy knows of one call when it answers it. */
 export interface CallEvidence {
   trace?: CallTrace;
-  /** The reply with the call never became part of a state, so nothing can have acted on it. */
+  /** The reply was certainly still being written, or a human was to be asked first: nothing can have acted on it. */
   unheard: boolean;
-  /** The stream tells of every tool that starts in the step that was cut. */
+  /** The stream tells when this tool starts: it has told so of another call to it. */
   startsAreKnown: boolean;
 }
 
-/** Says *never started* only on evidence: a node that runs tools by hand sends no events. */
+/** Says *never started* only on evidence: of plain functions that a node runs as tools no stream tells. */
 export function fateOf({ trace, unheard, startsAreKnown }: CallEvidence): Fate {
   if (trace?.result) return "finished";
   if (trace) return "cut";

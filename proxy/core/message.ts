@@ -39,6 +39,17 @@ export interface ToolCallChunk {
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** The object that a JSON text is, or undefined if it is none, as while it still streams. */
+export function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
 const other = new Set(["human", "system", "developer", "tool", "function", "remove"]);
 
 /** The message's type without the chunk's suffix: Python says `AIMessageChunk`, JS says `ai`. */

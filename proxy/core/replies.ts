@@ -4,7 +4,7 @@ import { safeMessage } from "./safe-message.ts";
 import { stableId } from "./stable-id.ts";
 import type { Streamed } from "./transcript.ts";
 
-/** A reply as it is to be stored, and whether nothing in the graph can have acted on it yet. */
+/** A reply as it is to be stored, and whether nothing can have acted on it: a node may run tools by itself as soon as it has a reply. */
 export interface CutReply {
   reply: Message;
   unheard: boolean;
@@ -17,17 +17,9 @@ export function cutReplies(messages: Message[], cut: Cut): CutReply[] {
   return conversationReplies(cut).flatMap((streamed, index): CutReply[] => {
     const id = streamed.message.id ?? stableId(cut.runId, "reply", String(index));
     const safe = present.has(id) ? undefined : safeMessage(streamed);
-    return safe ? [{ reply: mark({ ...safe, id }, streamed, cut), unheard: isUnheard(streamed, cut) }] : [];
+    return safe ? [{ reply: mark({ ...safe, id }, streamed, cut), unheard: streamed.streaming === true }] : [];
   });
 }
-
-/**
- * Whether nothing can have acted on the reply: it was still streaming, or its
- * node of the root graph never returned and the stream would have told of a
- * tool. A node that runs tools by itself may have begun, and so may a subgraph.
- */
-const isUnheard = ({ complete, origin }: Streamed, { toolEvents }: Cut): boolean =>
-  !complete || (toolEvents && origin.path.length < 2);
 
 /** Puts the stop on a reply that was cut; a reply that had ended is never marked, unless its beginning is missing. */
 function mark(message: Message, { complete, headless }: Streamed, cut: Cut): Message {

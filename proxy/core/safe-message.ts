@@ -1,5 +1,5 @@
 import type { Content, ContentBlock, Message, ToolCall } from "./message.ts";
-import { isObject, textOf } from "./message.ts";
+import { parseObject, textOf } from "./message.ts";
 import type { Streamed } from "./transcript.ts";
 
 /** What a cut reply may keep of its provider's metadata: nothing by which the provider would look up what it never stored. */
@@ -82,16 +82,6 @@ function completeCalls(message: Message, complete: boolean): ToolCall[] {
 }
 
 const plainCall = ({ id, name, args }: ToolCall): ToolCall => ({ id, name, args, type: "tool_call" });
-
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
 
 function cutContent(content: Content, calls: ToolCall[]): Content {
   if (typeof content === "string") return content.trimEnd();

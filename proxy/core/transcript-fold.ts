@@ -65,9 +65,10 @@ export class TranscriptFold {
     const calls = new Map([...(events?.calls ?? []), ...this.#calls].map(([id]) => [id, this.#traceOf(id, events)]));
     // What a stream tells twice counts once.
     if (events && this.#order.length === 0) return { ...events, whole: this.#whole, calls };
+    const calling = new Set([...calls.keys()].map((id) => this.#callers.get(id)));
     const replies = this.#order.flatMap((id) => {
       const draft = this.#drafts.get(id);
-      return draft ? [streamedOf(draft, this.#metadata.get(id))] : [];
+      return draft ? [streamedOf(draft, this.#metadata.get(id), calling.has(id))] : [];
     });
     return { whole: this.#whole, replies, calls };
   }
@@ -156,6 +157,7 @@ export class TranscriptFold {
       chunk: merged,
       message: { ...draft?.message, ...message },
       fromChunks: chunked || (draft?.fromChunks ?? false),
+      whole: !chunked && (draft ? draft.fromChunks : message.tool_call_chunks === undefined),
       metadata: isObject(metadata) ? metadata : draft?.metadata,
       headless: draft ? draft.headless : this.#isHeadless(message, originOf(isObject(metadata) ? metadata : undefined)),
     });

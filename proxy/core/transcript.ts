@@ -20,6 +20,8 @@ export interface Streamed {
   origin: Origin;
   /** The model had finished it. */
   complete: boolean;
+  /** It had certainly not, so nothing can have acted on it. Often neither is known. */
+  streaming?: boolean;
   /** Its beginning may be missing: the stream, as it can be read, begins in the middle of it. */
   headless?: boolean;
 }

@@ -258,7 +258,8 @@ class SimulatedRun {
   ): void {
     const { server, place } = this.#style;
     const langgraph_checkpoint_ns = place === "nested" ? `researcher:t|agent:agent-${step}` : `agent:agent-${step}`;
-    const message = { type: server === "js" ? "ai" : "AIMessageChunk", id, content: "", ...fields };
+    const type = server === "js" ? "ai" : "AIMessageChunk";
+    const message = { type, id, content: "", tool_call_chunks: [], ...fields };
     this.#show("messages", [message, { langgraph_checkpoint_ns }]);
   }
 

@@ -36,13 +36,15 @@ interface Made extends Partial<State> {
   messages?: Message[];
   parts?: StreamPart[];
   input?: unknown;
+  /** Which the proxy has added. */
+  modes?: string[];
 }
 
-function made({ messages = [human], parts = began, input, tasks = [], ...state }: Made): Recording {
+function made({ messages = [human], parts = began, input, tasks = [], modes = [], ...state }: Made): Recording {
   const run: CutRun & { run_id: string } = {
     run_id: "id-1",
     created_at: "2026-01-01T00:00:00.000Z",
-    kwargs: { input: input ?? { messages: [human] }, stream_mode: ["values", "messages-tuple"] },
+    kwargs: { input: input ?? { messages: [human] }, stream_mode: ["values", "messages-tuple", ...modes] },
   };
   const next = [...new Set(tasks.map(({ name }) => name))];
   return { run, parts, state: { values: { messages }, next, tasks, metadata: { run_id: "id-1" }, ...state } };
@@ -163,6 +165,42 @@ describe("a run that was cut", () => {
       action: "interrupt",
       reason: "user",
     });
+  });
+});
+
+describe("a call of a reply that no step has returned", () => {
+  const calling = (chunks: object[], end: object[] = []): StreamPart[] => [
+    ...began,
+    ...[{ content: "I ask." }, { tool_call_chunks: chunks }, ...end].map((fields) => ({
+      event: "messages",
+      data: [
+        { type: "ai", id: "m1", content: "", tool_call_chunks: [], ...fields },
+        { langgraph_checkpoint_ns: "agent:t1" },
+      ],
+    })),
+  ];
+  const pay = { id: "c1", name: "pay", args: "{}", index: 0 };
+  const fateOf = (parts: StreamPart[]) =>
+    stop(graphs.react, made({ tasks: [task("t1", "agent")], parts, modes: ["tools"] })).writes[0];
+
+  it("may have had effects: the node may run plain functions, of which no stream tells (case 27)", () => {
+    const usage = { usage_metadata: { output_tokens: 3 }, response_metadata: { model_provider: "openai" } };
+    expect(fateOf(calling([pay], [usage]))).toBe('agent ← ai "I ask.", c1 cut');
+  });
+
+  it("may have had effects where its provider never says that it is done", () => {
+    expect(fateOf(calling([pay]))).toBe('agent ← ai "I ask." stopped, c1 cut');
+  });
+
+  it("never started while another call's arguments were still being written", () => {
+    const half = { id: "c2", name: "pay", args: '{"sum', index: 1 };
+    expect(fateOf(calling([pay, half]))).toBe('agent ← ai "I ask." stopped, c1 never-started');
+  });
+
+  it("may have had effects though another tool's start is known: this one may be a plain function", () => {
+    const search = { id: "c2", name: "search", args: "{}", index: 1 };
+    const started = { event: "tools", data: { event: "on_tool_start", toolCallId: "c2", name: "search" } };
+    expect(fateOf([...calling([pay, search]), started])).toBe('agent ← ai "I ask.", c1 cut, c2 cut');
   });
 });
 

@@ -92,7 +92,7 @@ function tuple(
   where: object = whereAgent,
   event = "messages",
 ): StreamPart {
-  return { event, data: [{ type: "ai", id: "m1", content: "", ...message }, where] };
+  return { event, data: [{ type: "ai", id: "m1", content: "", tool_call_chunks: [], ...message }, where] };
 }
 
 const only = (...parts: StreamPart[]) => {
@@ -121,6 +121,13 @@ describe("a reply's end", () => {
     ["Python's whole message", [tuple({ ...chunk, content: "a" }), tuple({ content: "ab" })], true],
     ["OpenAI's finish reason", [tuple({ content: "a", response_metadata: { finish_reason: "stop" } })], true],
     ["Anthropic's stop reason", [tuple({ content: "a", response_metadata: { stop_reason: "end_turn" } })], true],
+    ["Bedrock's stop reason", [tuple({ content: "a", response_metadata: { stopReason: "end_turn" } })], true],
+    [
+      "Bedrock's stop reason, as JS has it",
+      [tuple({ content: "a", response_metadata: { messageStop: { stopReason: "end_turn" } } })],
+      true,
+    ],
+    ["a message that did not come in chunks", [tuple({ content: "a", tool_call_chunks: undefined })], true],
     ["an empty reason", [tuple({ content: "a", response_metadata: { finish_reason: "" } })], false],
     ["OpenAI's Responses", [tuple({ content: "a", response_metadata: { status: "completed" } })], true],
     ["Anthropic's reason, which JS has elsewhere", [tuple({ additional_kwargs: { stop_reason: "end_turn" } })], true],
@@ -131,6 +138,28 @@ describe("a reply's end", () => {
     ],
   ])("%s", (_, parts, complete) => {
     expect(only(...parts).complete).toBe(complete);
+  });
+
+  it.each<[string, StreamPart[], boolean]>([
+    [
+      "half a call's arguments",
+      [tuple({ tool_call_chunks: [{ id: "c", name: "probe", args: '{"a', index: 0 }] })],
+      true,
+    ],
+    ["a provider that never says when it ends", [tuple({ content: "a" })], false],
+    [
+      "a call that may have no arguments",
+      [tuple({ tool_call_chunks: [{ id: "c", name: "probe", args: "", index: 0 }] })],
+      false,
+    ],
+    [
+      "a server that tells which chunk is the last",
+      [tuple({ ...chunk, content: "a", chunk_position: null } as object)],
+      true,
+    ],
+    ["that chunk", [tuple({ ...chunk, content: "a", chunk_position: "last" } as object)], false],
+  ])("is certainly still to come: %s", (_, parts, streaming) => {
+    expect(only(...parts).streaming ?? false).toBe(streaming);
   });
 
   it("a whole message takes the place of its chunks, once (case 18)", () => {
