@@ -42,8 +42,12 @@ export interface App {
   koa: Koa;
   /** For the HTTP server's `upgrade` event. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
-  /** It is to be closed: whose connection ends now has not hung up. Resolves when the stops under way have ended. */
-  close(): Promise<void>;
+  /** It is to be closed: nobody waits here any more for what another replica can wait for. */
+  retire(): void;
+  /** Resolves when no stop is under way, nor to be expected from a reader that has left. */
+  idle(): Promise<void>;
+  /** Whose connection ends from now on has not hung up. */
+  close(): void;
 }
 
 export function createApp(settings: Settings, log: Logger): App {
@@ -72,8 +76,8 @@ export function createApp(settings: Settings, log: Logger): App {
   router.get("/threads/:thread_id/stream", threadStream(services));
   router.get("/threads/:thread_id/runs/:run_id/stream", runsJoin(services));
   router.post("/threads/:thread_id/runs/stream", runsStream(services));
-  router.post("/threads/:thread_id/runs", runsCreate(services, passOn));
-  router.post("/threads/:thread_id/runs/wait", runsCreate(services, passOn));
+  router.post("/threads/:thread_id/runs", runsCreate(services));
+  router.post("/threads/:thread_id/runs/wait", runsCreate(services));
   router.post("/threads/:thread_id/commands", commands(services, passOn));
   router.get("/runs/:run_id/stream", statelessJoin(services, passOn));
   router.post("/ui/:graph_id", ownAddress(services));
@@ -110,11 +114,14 @@ export function createApp(settings: Settings, log: Logger): App {
       }
       await upgrade(request, socket, head);
     },
-    async close() {
-      hangUps.close();
+    retire() {
       stepEnds.close();
       stepwise.close();
+    },
+    async idle() {
+      await hangUps.idle();
       await threads.idle();
     },
+    close: () => hangUps.close(),
   };
 }

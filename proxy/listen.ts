@@ -17,7 +17,7 @@ export interface Listening {
 
 /** What goes on at this moment. */
 interface Open {
-  inHand: Iterable<ServerResponse>;
+  inHand: Set<ServerResponse>;
   /** WebSockets. */
   sockets: Iterable<Duplex>;
 }
@@ -60,20 +60,30 @@ export async function listen(app: App, host: string, port: number): Promise<List
   };
 }
 
-/** Streams end after `grace`; their clients go on with another replica. A stop under way is carried out in any case. */
+/** Streams end after `grace`; their clients go on with another replica. Every stop is carried out in any case. */
 async function close(app: App, server: Server, { inHand, sockets }: Open, grace: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => {
-    server.close(() => resolve());
-  });
+  const closed = allEnded(server, inHand);
   server.closeIdleConnections();
   // Nobody may send a next request on a connection that is about to end.
   for (const response of inHand) response.shouldKeepAlive = false;
-  const stopped = app.close();
+  app.retire();
   await Promise.race([closed, delay(grace, undefined, { ref: false })]);
-  await stopped;
+  await app.idle();
   // What the stops answer is still on its way.
   await Promise.race([closed, delay(lastWords, undefined, { ref: false })]);
+  app.close();
   server.closeAllConnections();
   for (const socket of sockets) socket.destroy();
   await closed;
+  // Who has left in the meantime may have meant Stop.
+  await app.idle();
+}
+
+/** Takes no new connection, and resolves when those there are have ended, and whoever answered on them has heard of it. */
+async function allEnded(server: Server, inHand: Set<ServerResponse>): Promise<void> {
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  const isClosed = (response: ServerResponse) => new Promise<void>((done) => void response.once("close", () => done()));
+  while (inHand.size > 0) await Promise.all([...inHand].map(isClosed));
 }

@@ -1,70 +1,101 @@
-import type { Middleware } from "koa";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { Context, Middleware } from "koa";
+import { passBack } from "../answer-errors.ts";
 import { callerOf } from "../credentials.ts";
-import type { PassOn } from "../pass-on.ts";
+import { UpstreamAnswer } from "../errors.ts";
 import { asObject, asText, readText } from "../read-body.ts";
 import { toolModeOf } from "../server-kind.ts";
 import type { Services } from "../services.ts";
 import { stoppable } from "../sse/modes.ts";
+import { copyHeaders } from "../sse/pipe.ts";
 import { firstStep, isStepwise } from "../stepwise/step-body.ts";
 import { waitSteps } from "../stepwise/wait-steps.ts";
-import { beforeRun, withStrategy } from "../stop/before-run.ts";
+import { type NewRun, withStrategy } from "../stop/before-run.ts";
+import { inTurn } from "../stop/in-turn.ts";
+import { Reading } from "../stop/reading.ts";
+import { callersRequest, upstreamFetch } from "../upstream.ts";
 import { requireId } from "./ids.ts";
 import { waitOnStream } from "./wait-on-stream.ts";
 
 /**
- * `POST /threads/:thread_id/runs` and `…/runs/wait`: passed on, made stoppable.
- * A waiting client that hangs up with `on_disconnect: "cancel"` stops the run, text kept.
+ * `POST /threads/:thread_id/runs` and `…/runs/wait`: made stoppable. A waiting
+ * client that hangs up with `on_disconnect: "cancel"` stops the run, text kept.
  */
-export function runsCreate(services: Services, passOn: PassOn): Middleware {
+export function runsCreate(services: Services): Middleware {
   return async function createRun(ctx) {
     const threadId = requireId("thread_id", ctx.params.thread_id);
-    const isWait = ctx.path.endsWith("/wait");
     const text = await readText(ctx.req, services.settings.bodyLimit);
     const created = await services.threads.creating(threadId, callerOf(ctx.headers));
     try {
       if (ctx.res.destroyed) return;
       const wanted = withStrategy(asObject(text), services.settings.multitaskDefault);
-      const asked = wanted && (await beforeRun(services, ctx.headers, threadId, wanted, created));
-      const kind = await services.server.kind();
-      const toolMode = toolModeOf(kind, services.settings);
-      const { body: plain, key } = asked ? stoppable(asked, toolMode) : {};
-      const inSteps = asked !== undefined && isStepwise(asked);
-      const body = plain && inSteps ? firstStep(plain) : plain;
-      if (body && asked && asked.on_disconnect === undefined) delete body.on_disconnect;
-      if (body && inSteps && isWait) {
-        return await waitSteps(services, ctx, threadId, asText(body), created, asked.on_disconnect);
-      }
-      let runId: string | undefined;
-      let leave: ((runEnded: boolean) => void) | undefined;
-      let close: (() => void) | undefined;
-      const onRun = (contentLocation: string) => {
-        runId = /\/runs\/([^/?]+)/.exec(contentLocation)?.[1];
-        if (runId && isWait) leave = services.readers.join(runId);
-        if (runId && isWait) close = services.threads.reading(threadId);
-        created(runId);
-        if (runId && inSteps) services.stepwise.begin(ctx.headers, threadId, runId);
-        else if (runId) services.snapshots.watch(runId, { threadId, caller: ctx.headers, key });
-        return runId;
-      };
-      const sent = body ? asText(body) : text;
-      let answered = false;
-      try {
-        answered =
-          isWait && body && kind === "js"
-            ? await waitOnStream(services, ctx, { threadId, body: sent, onRun })
-            : await passOn(ctx, {
-                body: sent,
-                onHeaders: (headers) => void onRun(String(headers["content-location"] ?? "")),
-              });
-      } finally {
-        // However the wait ends, it has ended: a reader that stays would be waited for.
-        leave?.(answered);
-        if (isWait && answered && runId) services.snapshots.ended(runId);
-        if (isWait && !answered && runId) services.hangUps.left(ctx.headers, threadId, runId, asked?.on_disconnect);
-        close?.();
-      }
+      // What makes no sense is the server's to refuse.
+      if (!wanted) return void (await open(services, ctx, ctx.path, text));
+      const create = (asked: NewRun) => createStoppable(services, ctx, threadId, asked, created);
+      await inTurn(services, ctx.headers, threadId, wanted, created, create);
     } finally {
       created();
     }
   };
+}
+
+async function createStoppable(
+  services: Services,
+  ctx: Context,
+  threadId: string,
+  asked: NewRun,
+  created: (runId?: string) => void,
+): Promise<void> {
+  const isWait = ctx.path.endsWith("/wait");
+  const kind = await services.server.kind();
+  const { body: plain, key } = stoppable(asked, toolModeOf(kind, services.settings));
+  const inSteps = isStepwise(asked);
+  const body = inSteps ? firstStep(plain) : plain;
+  if (asked.on_disconnect === undefined) delete body.on_disconnect;
+  if (inSteps && isWait) {
+    return await waitSteps(services, ctx, threadId, asText(body), created, asked.on_disconnect);
+  }
+  const reading = isWait ? new Reading(services, ctx, threadId, asked.on_disconnect) : undefined;
+  let runId: string | undefined;
+  try {
+    const onStream = isWait && kind === "js";
+    const path = onStream ? ctx.path.replace(/wait$/, "stream") : ctx.path;
+    const answer = await open(services, ctx, path, asText(body));
+    runId = /\/runs\/([^/?]+)/.exec(answer.headers.get("content-location") ?? "")?.[1];
+    created(runId);
+    if (runId && inSteps) services.stepwise.begin(ctx.headers, threadId, runId);
+    else if (runId) services.snapshots.watch(runId, { threadId, caller: ctx.headers, key });
+    if (!reading) return passBack(ctx, await whole(answer));
+    if (runId) reading.begin(runId);
+    if (onStream) await waitOnStream(services, ctx, { threadId, runId: runId ?? "", answer, gone: reading.gone });
+    else await passThrough(services, ctx, answer, reading.gone);
+  } finally {
+    if (runId && reading && !reading.gone.aborted) services.snapshots.ended(runId);
+    reading?.end();
+  }
+}
+
+/** The server's answer, once it has begun; it isn't let go if the caller leaves before, who may mean Stop. Throws a refusal. */
+async function open({ upstream }: Services, ctx: Context, path: string, body: string): Promise<Response> {
+  const url = upstream.url + path + ctx.search;
+  const answer = await upstreamFetch(url, { method: "POST", ...callersRequest(ctx.headers, upstream, body) });
+  if (!answer.ok) throw await whole(answer);
+  return answer;
+}
+
+async function whole(answer: Response): Promise<UpstreamAnswer> {
+  return new UpstreamAnswer(answer.status, await answer.text(), answer.headers);
+}
+
+/** Gives the caller the answer as it comes, unless they have left. */
+async function passThrough({ log }: Services, ctx: Context, answer: Response, gone: AbortSignal): Promise<void> {
+  ctx.respond = false;
+  copyHeaders(answer.headers, ctx.res, answer.status);
+  try {
+    await pipeline(Readable.fromWeb(answer.body as Parameters<typeof Readable.fromWeb>[0]), ctx.res, { signal: gone });
+  } catch (error) {
+    if (!gone.aborted) log.warn({ err: error, path: ctx.path }, "wait broke off");
+    ctx.res.destroy();
+  }
 }

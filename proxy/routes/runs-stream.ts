@@ -6,7 +6,8 @@ import type { Services } from "../services.ts";
 import { askedModes, isAddition, stoppable } from "../sse/modes.ts";
 import { firstStep, isStepwise } from "../stepwise/step-body.ts";
 import { streamSteps } from "../stepwise/stream-steps.ts";
-import { beforeRun, withStrategy } from "../stop/before-run.ts";
+import { type NewRun, withStrategy } from "../stop/before-run.ts";
+import { inTurn } from "../stop/in-turn.ts";
 import { clientFor } from "../upstream.ts";
 import { requireId } from "./ids.ts";
 import { streamToClient } from "./stream-to-client.ts";
@@ -19,38 +20,41 @@ export function runsStream(services: Services): Middleware {
     const created = await services.threads.creating(threadId, callerOf(ctx.headers));
     try {
       const wanted = withStrategy(asObject(text), services.settings.multitaskDefault);
-      const asked = wanted && (await beforeRun(services, ctx.headers, threadId, wanted, created));
       const toolMode = toolModeOf(await services.server.kind(), services.settings);
-      const { body, added, key } = asked ? stoppable(asked, toolMode) : { added: [] };
-      if (asked && body && isStepwise(asked)) {
-        return await streamSteps(services, ctx, {
+      const create = async (asked: NewRun | undefined) => {
+        const { body, added, key } = asked ? stoppable(asked, toolMode) : { added: [] };
+        if (asked && body && isStepwise(asked)) {
+          return await streamSteps(services, ctx, {
+            threadId,
+            body: asText(firstStep(body)),
+            isAddition: ({ event }) => isAddition(event, added),
+            wantsValues: askedModes(asked).includes("values"),
+            onDisconnect: asked.on_disconnect,
+            onRun(runId) {
+              created(runId);
+              return services.stepwise.begin(ctx.headers, threadId, runId);
+            },
+          });
+        }
+        await streamToClient(services, ctx, {
           threadId,
-          body: asText(firstStep(body)),
-          isAddition: ({ event }) => isAddition(event, added),
-          wantsValues: askedModes(asked).includes("values"),
-          onDisconnect: asked.on_disconnect,
+          body: body ? asText(body) : text,
+          query: ctx.querystring,
+          keep: ({ event }) => !isAddition(event, added),
+          wantsValues: askedModes(asked ?? {}).includes("values"),
+          onDisconnect: asked?.on_disconnect,
           onRun(runId) {
             created(runId);
-            return services.stepwise.begin(ctx.headers, threadId, runId);
+            services.snapshots.watch(runId, { threadId, caller: ctx.headers, key });
           },
+          stream: (fetch, signal) =>
+            clientFor(ctx.headers, services.upstream, fetch).runs.stream(threadId, String(asked?.assistant_id), {
+              signal,
+            }),
         });
-      }
-      await streamToClient(services, ctx, {
-        threadId,
-        body: body ? asText(body) : text,
-        query: ctx.querystring,
-        keep: ({ event }) => !isAddition(event, added),
-        wantsValues: askedModes(asked ?? {}).includes("values"),
-        onDisconnect: asked?.on_disconnect,
-        onRun(runId) {
-          created(runId);
-          services.snapshots.watch(runId, { threadId, caller: ctx.headers, key });
-        },
-        stream: (fetch, signal) =>
-          clientFor(ctx.headers, services.upstream, fetch).runs.stream(threadId, String(asked?.assistant_id), {
-            signal,
-          }),
-      });
+      };
+      if (wanted) await inTurn(services, ctx.headers, threadId, wanted, created, create);
+      else await create(undefined);
     } finally {
       created();
     }

@@ -3,6 +3,7 @@ import { firstLookFetch } from "../insist.ts";
 import type { Services } from "../services.ts";
 import type { Frame } from "../sse/frames.ts";
 import { pipingFetch } from "../sse/pipe.ts";
+import { Reading } from "../stop/reading.ts";
 import { resultOfRefused } from "../stop/rollback-refused.ts";
 import type { StopResult } from "../stop/stop-run.ts";
 import { stoppedElsewhere } from "../stop/stopped-elsewhere.ts";
@@ -34,25 +35,20 @@ export interface ClientStream {
 export async function streamToClient(services: Services, ctx: Context, options: ClientStream): Promise<void> {
   const { threadId } = options;
   if (ctx.res.destroyed) return;
-  const gone = new AbortController();
+  const reading = new Reading(services, ctx, threadId, options.onDisconnect, options.runId);
+  const { gone } = reading;
   let runId = options.runId;
   let stopped: Promise<StopResult> | undefined;
-  let leave: ((runEnded: boolean) => void) | undefined;
-  let close: (() => void) | undefined;
+  let isOpen = false;
   let unwatch = watch(services, runId, (stop) => {
     stopped = stop;
   });
-  // Where a hang-up means Stop, the run's id has to be known before its creation is let go.
-  const onClose = () => {
-    if (runId || !services.hangUps.stopsAtOnce(options.onDisconnect)) gone.abort();
-  };
-  ctx.res.once("close", onClose);
   const { fetch, wire } = pipingFetch({
     response: ctx.res,
     keep: options.keep,
     request: options.body === undefined ? undefined : callersRequest(ctx.headers, services.upstream, options.body),
     query: options.query,
-    signal: gone.signal,
+    signal: gone,
     resumeAt: () => (runId ? `/threads/${threadId}/runs/${runId}/stream` : undefined),
     onOpen(headers) {
       ctx.respond = false;
@@ -63,18 +59,17 @@ export async function streamToClient(services: Services, ctx: Context, options: 
           stopped = stop;
         });
       }
-      leave = services.readers.join(runId);
-      close = services.threads.reading(threadId);
+      isOpen = true;
       services.metrics.streams.inc();
       options.onRun?.(runId);
-      if (ctx.res.destroyed) gone.abort();
+      reading.begin(runId);
     },
   });
   try {
-    for await (const _part of options.stream(fetch, gone.signal)) {
+    for await (const _part of options.stream(fetch, gone)) {
       // Its bytes have gone to the client already.
     }
-    if (gone.signal.aborted) return;
+    if (gone.aborted) return;
     const values = options.wantsValues && runId && (await valuesAfterStop(services, ctx, threadId, runId, stopped));
     if (values) {
       const lines = ["event: values", `data: ${JSON.stringify(values)}`, "", ""];
@@ -82,18 +77,15 @@ export async function streamToClient(services: Services, ctx: Context, options: 
     }
     ctx.res.end();
   } catch (error) {
-    if (gone.signal.aborted) return;
+    if (gone.aborted) return;
     if (!wire.open) return await asCaller(Promise.reject(error));
     services.log.warn({ err: error, thread_id: threadId, run_id: runId }, "stream broke off");
     ctx.res.destroy();
   } finally {
-    leave?.(!gone.signal.aborted);
-    if (leave) services.metrics.streams.dec();
-    if (!gone.signal.aborted && runId) services.snapshots.ended(runId);
-    if (gone.signal.aborted && runId) services.hangUps.left(ctx.headers, threadId, runId, options.onDisconnect);
-    close?.();
+    if (isOpen) services.metrics.streams.dec();
+    if (!gone.aborted && runId) services.snapshots.ended(runId);
+    reading.end();
     unwatch();
-    ctx.res.off("close", onClose);
   }
 }
 

@@ -1,11 +1,9 @@
 import type { Context } from "koa";
-import { passBack } from "../answer-errors.ts";
-import { UpstreamAnswer } from "../errors.ts";
 import type { Services } from "../services.ts";
 import { type Frame, FrameSplitter } from "../sse/frames.ts";
 import { resultOfRefused } from "../stop/rollback-refused.ts";
 import type { StopResult } from "../stop/stop-run.ts";
-import { callersRequest, clientFor, upstreamFetch } from "../upstream.ts";
+import { clientFor } from "../upstream.ts";
 
 /** The JS server sends who waits a newline so often, in milliseconds, or the connection would be taken for dead. */
 const keepAlive = 1000;
@@ -16,27 +14,15 @@ const perStream = ["cache-control", "connection", "content-encoding", "content-l
 /**
  * `POST …/runs/wait` on a JS server, whose own wait takes what it has read off
  * the run's stream, so that a Stop finds no text there. The run is created
- * with a stream that stays, and the answer is what the server would have taken
- * from it: the last values, or the error.
- *
- * Resolves to false when the caller left before the end.
+ * with a stream that stays, of which this is the `answer`; and the caller gets
+ * what the server would have taken from it: the last values, or the error.
  */
 export async function waitOnStream(
   services: Services,
   ctx: Context,
-  { threadId, body, onRun }: { threadId: string; body: string; onRun(contentLocation: string): string | undefined },
-): Promise<boolean> {
-  const { upstream, stops } = services;
-  const gone = new AbortController();
-  ctx.res.once("close", () => gone.abort());
-  const url = `${upstream.url}${ctx.path.replace(/wait$/, "stream")}${ctx.search}`;
-  // Whoever leaves now may mean Stop: the run's id has to be known for that.
-  const answer = await upstreamFetch(url, { method: "POST", ...callersRequest(ctx.headers, upstream, body) });
-  if (!answer.ok || !answer.body) {
-    passBack(ctx, new UpstreamAnswer(answer.status, await answer.text(), answer.headers));
-    return true;
-  }
-  const runId = onRun(answer.headers.get("content-location") ?? "") ?? "";
+  { threadId, runId, answer, gone }: { threadId: string; runId: string; answer: Response; gone: AbortSignal },
+): Promise<void> {
+  const { stops } = services;
   let stopped: Promise<StopResult> | undefined;
   const unwatch = stops.watch(runId, (stop) => {
     stopped = stop;
@@ -48,17 +34,15 @@ export async function waitOnStream(
   ctx.res.flushHeaders();
   const alive = setInterval(() => ctx.res.write("\n"), keepAlive);
   try {
-    const last = await lastOf(answer.body, gone.signal);
-    if (gone.signal.aborted) return false;
+    const last = answer.body ? await lastOf(answer.body, gone) : undefined;
+    if (gone.aborted) return;
     const after = await stopped?.catch(resultOfRefused);
     const values = after?.outcome === "stopped" ? JSON.stringify(after.values) : undefined;
     const text = values ?? last ?? (await threadsValues(services, ctx, threadId));
     ctx.res.end(text);
-    return !ctx.res.destroyed;
   } catch (error) {
-    if (!gone.signal.aborted) services.log.warn({ err: error, thread_id: threadId, run_id: runId }, "wait broke off");
+    if (!gone.aborted) services.log.warn({ err: error, thread_id: threadId, run_id: runId }, "wait broke off");
     ctx.res.destroy();
-    return false;
   } finally {
     clearInterval(alive);
     unwatch();

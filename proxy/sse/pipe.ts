@@ -85,7 +85,8 @@ function withQuery(url: string, query: string | undefined): string {
   return query === undefined ? url : `${url.split("?")[0]}${query ? `?${query}` : ""}`;
 }
 
-function copyHeaders(headers: Headers, response: ServerResponse, status: number): void {
+/** Begins the client's answer as the server has begun its own. */
+export function copyHeaders(headers: Headers, response: ServerResponse, status: number): void {
   response.statusCode = status;
   for (const [name, value] of headers) if (!perConnection.has(name)) response.appendHeader(name, value);
   response.flushHeaders();

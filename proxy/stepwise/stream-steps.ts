@@ -2,6 +2,7 @@ import type { Context } from "koa";
 import type { Services } from "../services.ts";
 import type { Frame } from "../sse/frames.ts";
 import { pipingFetch, type Wire } from "../sse/pipe.ts";
+import { Reading } from "../stop/reading.ts";
 import { readState } from "../stop/reconcile.ts";
 import { asCaller, callersRequest, clientFor } from "../upstream.ts";
 import type { Drive } from "./drive.ts";
@@ -27,51 +28,46 @@ export interface StepsStream {
 export async function streamSteps(services: Services, ctx: Context, options: StepsStream): Promise<void> {
   const { threadId } = options;
   if (ctx.res.destroyed) return;
-  const gone = new AbortController();
+  const reading = new Reading(services, ctx, threadId, options.onDisconnect, options.runId);
+  const { gone } = reading;
   let runId = options.runId;
   let drive = runId === undefined ? undefined : options.onRun(runId);
-  let leave: ((runEnded: boolean) => void) | undefined;
-  const onClose = () => {
-    if (runId || !services.hangUps.stopsAtOnce(options.onDisconnect)) gone.abort();
-  };
-  ctx.res.once("close", onClose);
+  let isOpen = false;
   const wire: Wire = { open: false, newline: "\n" };
   const onOpen = (headers: Headers) => {
     ctx.respond = false;
     runId ??= /\/runs\/([^/?]+)/.exec(headers.get("content-location") ?? "")?.[1];
-    if (!runId || leave) return;
+    if (!runId || isOpen) return;
+    isOpen = true;
     drive ??= options.onRun(runId);
-    leave = services.readers.join(runId);
     services.metrics.streams.inc();
-    if (ctx.res.destroyed) gone.abort();
+    reading.begin(runId);
   };
   try {
     await pipeSteps();
-    if (gone.signal.aborted) return;
+    if (gone.aborted) return;
     ctx.res.end();
   } catch (error) {
-    if (gone.signal.aborted) return;
+    if (gone.aborted) return;
     if (!wire.open) return await asCaller(Promise.reject(error));
     services.log.warn({ err: error, thread_id: threadId, run_id: runId }, "stream broke off");
     ctx.res.destroy();
   } finally {
-    leave?.(!gone.signal.aborted);
-    if (leave) services.metrics.streams.dec();
-    if (gone.signal.aborted && runId) services.hangUps.left(ctx.headers, threadId, runId, options.onDisconnect);
-    ctx.res.off("close", onClose);
+    if (isOpen) services.metrics.streams.dec();
+    reading.end();
   }
 
   async function pipeSteps(): Promise<void> {
     const seen = options.seen === "now" ? undefined : options.seen;
-    let index = options.seen === "now" ? ((await drive?.steps.latest(gone.signal)) ?? 0) : (seen?.step ?? 0);
+    let index = options.seen === "now" ? ((await drive?.steps.latest(gone)) ?? 0) : (seen?.step ?? 0);
     let pause: Buffer[] = [];
     for (let first = true; ; first = false, index++) {
-      const stepId = options.body !== undefined && index === 0 ? undefined : await drive?.steps.at(index, gone.signal);
-      if (gone.signal.aborted || (stepId === undefined && index > 0)) break;
+      const stepId = options.body !== undefined && index === 0 ? undefined : await drive?.steps.at(index, gone);
+      if (gone.aborted || (stepId === undefined && index > 0)) break;
       pause = await pipeStep(index, stepId, first && options.seen === "now", seen?.step === index ? seen : undefined);
-      if (gone.signal.aborted) return;
+      if (gone.aborted) return;
     }
-    const standing = gone.signal.aborted ? undefined : await drive?.over;
+    const standing = gone.aborted ? undefined : await drive?.over;
     if (standing === "paused") for (const bytes of pause) ctx.res.write(bytes);
     if (standing !== "stopped" || !options.wantsValues) return;
     const { values } = await readState(clientFor(ctx.headers, services.upstream), threadId);
@@ -90,12 +86,12 @@ export async function streamSteps(services: Services, ctx: Context, options: Ste
           ? callersRequest(ctx.headers, services.upstream, options.body)
           : undefined,
       query: "",
-      signal: gone.signal,
+      signal: gone,
       resumeAt: () => (runId ? `/threads/${threadId}/runs/${stepId ?? runId}/stream` : undefined),
       onOpen,
     });
     const client = clientFor(ctx.headers, services.upstream, fetch);
-    const { signal } = gone;
+    const signal = gone;
     const stream =
       stepId === undefined
         ? client.runs.stream(threadId, "", { signal })

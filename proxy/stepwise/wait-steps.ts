@@ -1,8 +1,8 @@
 import type { Context } from "koa";
-import { passBack } from "../answer-errors.ts";
 import { UpstreamAnswer } from "../errors.ts";
 import { asObject } from "../read-body.ts";
 import type { Services } from "../services.ts";
+import { Reading } from "../stop/reading.ts";
 import { callerHeaders, upstreamFetch } from "../upstream.ts";
 import { answerWhenOver } from "./when-over.ts";
 
@@ -23,16 +23,14 @@ export async function waitSteps(
   const text = await answer.text();
   const runId = asObject(text)?.run_id;
   if (!answer.ok || typeof runId !== "string") {
-    return passBack(ctx, new UpstreamAnswer(answer.status, text, answer.headers));
+    throw new UpstreamAnswer(answer.status, text, answer.headers);
   }
   created(runId);
-  const leave = services.readers.join(runId);
-  const onClose = () => {
-    leave(false);
-    services.hangUps.left(ctx.headers, threadId, runId, onDisconnect);
-  };
-  ctx.res.once("close", onClose);
-  await answerWhenOver(services, ctx, threadId, runId, services.stepwise.begin(ctx.headers, threadId, runId));
-  ctx.res.off("close", onClose);
-  leave(true);
+  const reading = new Reading(services, ctx, threadId, onDisconnect);
+  reading.begin(runId);
+  try {
+    await answerWhenOver(services, ctx, threadId, runId, services.stepwise.begin(ctx.headers, threadId, runId));
+  } finally {
+    reading.end();
+  }
 }

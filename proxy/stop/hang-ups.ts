@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
 import { insistentFetch } from "../insist.ts";
 import type { Services } from "../services.ts";
 import { asSeen } from "../stepwise/as-seen.ts";
@@ -13,6 +14,8 @@ import { isTerminal } from "./settle.ts";
 export class HangUps {
   #services: Pick<Services, "settings" | "threads" | "readers" | "stops" | "log" | "upstream">;
   #closing = false;
+  /** Of readers that have left and may come back. */
+  #graces = new Set<Promise<void>>();
 
   constructor(services: Pick<Services, "settings" | "threads" | "readers" | "stops" | "log" | "upstream">) {
     this.#services = services;
@@ -24,21 +27,31 @@ export class HangUps {
   }
 
   /** Whether a run that says `cancel` is stopped as soon as its reader leaves. */
-  stopsAtOnce(onDisconnect: unknown): boolean {
+  #stopsAtOnce(onDisconnect: unknown): boolean {
     return onDisconnect === "cancel" && this.#services.settings.onDisconnect !== "continue";
+  }
+
+  /** Resolves when no reader that has left may still come back; the Stops of those who don't are under way then. */
+  async idle(): Promise<void> {
+    while (this.#graces.size > 0) await Promise.all(this.#graces);
   }
 
   /** The caller, whose headers these are, has left the run before its end. */
   left(caller: IncomingHttpHeaders, threadId: string, runId: string, onDisconnect: unknown): void {
-    const { settings, threads, readers } = this.#services;
+    const { settings, threads } = this.#services;
     if (this.#closing) return;
     threads.hungUp(threadId);
-    if (this.stopsAtOnce(onDisconnect)) this.#stop(caller, threadId, runId);
+    if (this.#stopsAtOnce(onDisconnect)) this.#stop(caller, threadId, runId);
     else if (settings.onDisconnect === "stop") {
-      setTimeout(() => {
-        if (!this.#closing && readers.haveLeft(runId)) this.#stop(caller, threadId, runId);
-      }, settings.rejoinGrace).unref();
+      const grace = this.#stopUnlessBack(caller, threadId, runId).finally(() => this.#graces.delete(grace));
+      this.#graces.add(grace);
     }
+  }
+
+  async #stopUnlessBack(caller: IncomingHttpHeaders, threadId: string, runId: string): Promise<void> {
+    const { settings, readers } = this.#services;
+    await delay(settings.rejoinGrace, undefined, { ref: false });
+    if (readers.haveLeft(runId)) this.#stop(caller, threadId, runId);
   }
 
   /** Nobody waits for the answer; a failure is logged. */

@@ -8,6 +8,7 @@ import type { Services } from "../services.ts";
 import { keyed, type RunBody, snapshotKey } from "../sse/modes.ts";
 import { callersRequest, clientFor, upstreamFetch } from "../upstream.ts";
 import { beforeRun } from "./before-run.ts";
+import { isDoubleTexting } from "./double-texting.ts";
 import { listRuns } from "./list-runs.ts";
 
 /** A server that has not answered by then makes the run wait for another's end; it is asked for the run as often, in milliseconds. */
@@ -46,9 +47,11 @@ export async function startRun(services: Services, starter: Starter, command: Ru
     if (starter.gone()) return void created();
     const { params } = command;
     // The server's own default for these is to wait for its turn.
-    const strategy = params.multitaskStrategy ?? params.multitask_strategy ?? "enqueue";
+    const strategy = params.multitaskStrategy ?? services.settings.multitaskDefault ?? "enqueue";
     const wanted = await beforeRun(services, caller, threadId, { ...params, multitask_strategy: strategy });
-    const { body, key } = keyed({ ...wanted, multitask_strategy: params.multitask_strategy });
+    // What has come in between is not to be cut, but waited for.
+    const multitaskStrategy = isDoubleTexting(wanted) ? "enqueue" : strategy;
+    const { body, key } = keyed({ ...wanted, multitask_strategy: params.multitask_strategy, multitaskStrategy });
     const answer = send(services, starter, { ...command, params: body });
     void idOf(services, starter, key, answer).then((runId) => {
       created(runId);

@@ -63,6 +63,32 @@ describe.concurrent("double texting (case 26)", () => {
   });
 });
 
+describe.concurrent("two messages at once that each take the place of what runs (case 19)", () => {
+  it.each([
+    { gap: 0, through: "one replica" },
+    { gap: 30, through: "one replica" },
+    { gap: 0, through: "two replicas" },
+    { gap: 30, through: "two replicas" },
+  ])("both stand, $gap ms apart, through $through", async ({ gap, through }) => {
+    const [first, second, third] = ["first", "second", "third"].map((text) => `${text}, ${gap} ms, ${through}`);
+    const { threadId, live } = await inMidText(first as string);
+    const other = through === "one replica" ? undefined : await startProxy(inject("langgraphUrl"));
+    for (const prompt of [second, third]) flow.model.script(prompt as string, { text: ["Glad", "ly."], pace: 200 });
+    const ask = (prompt: string, client = flow.client) =>
+      send(client, threadId, prompt, { multitaskStrategy: "interrupt" }).ended;
+    const one = ask(second as string);
+    await new Promise((later) => setTimeout(later, gap));
+    await Promise.all([live.ended, one, ask(third as string, other ? sdk(other.url) : flow.client)]);
+    const said = outline(await conversation(flow.client, threadId));
+    expect(said.slice(0, 2)).toEqual([`human: ${first}`, kept]);
+    expect(said.filter((line) => line.startsWith("human: ")).sort()).toEqual(
+      [first, second, third].map((text) => `human: ${text}`).sort(),
+    );
+    expect(said.at(-1)).toBe("ai: Gladly.");
+    await other?.close();
+  });
+});
+
 describe.concurrent("a run that its reader has hung up on", () => {
   it("is stopped and kept before a new message that says no strategy", async () => {
     const { threadId, live, call } = await inMidText("left behind", "continue");

@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { textOf } from "../../proxy/core/message.ts";
 import type { Listening } from "../../proxy/listen.ts";
-import { conversation, outline, sdk, send, useFlow } from "../helpers/flow.ts";
+import { heldBack } from "../helpers/faults.ts";
+import { startFaultyUpstream } from "../helpers/faulty-upstream.ts";
+import { conversation, outline, runStart, sdk, send, useFlow } from "../helpers/flow.ts";
+import { gate } from "../helpers/gate.ts";
 import { startProxy } from "../helpers/proxy.ts";
 
 const flow = useFlow();
@@ -89,6 +93,56 @@ describe("ON_DISCONNECT=stop", () => {
   });
 });
 
+describe("a reader that leaves before it is told the run's id", () => {
+  it.each([
+    { path: "runs/stream", setting: "stop", onDisconnect: "continue" },
+    { path: "runs/stream", setting: "respect", onDisconnect: "cancel" },
+    { path: "runs/stream", setting: "respect", onDisconnect: "continue" },
+    { path: "runs/wait", setting: "stop", onDisconnect: "continue" },
+    { path: "runs/wait", setting: "respect", onDisconnect: "cancel" },
+    { path: "runs/wait", setting: "respect", onDisconnect: "continue" },
+  ])("has left the run: $path, ON_DISCONNECT=$setting, $onDisconnect", async ({ path, setting, onDisconnect }) => {
+    const upstream = await startFaultyUpstream(inject("langgraphUrl"));
+    const proxy = await startProxy(upstream.url, { ON_DISCONNECT: setting, REJOIN_GRACE: "0.2" });
+    const client = sdk(proxy.url);
+    const { thread_id: threadId } = await client.threads.create();
+    const prompt = `too early, ${path}, ${setting}, ${onDisconnect}`;
+    const script = flow.model.script(prompt, story);
+    const answered = gate();
+    upstream.fault("POST /threads/:t/runs/:how", heldBack(answered));
+    const reader = new AbortController();
+    const lost = fetch(`${proxy.url}/threads/${threadId}/${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({
+        assistant_id: "agent",
+        input: { messages: [{ role: "user", content: prompt }] },
+        on_disconnect: onDisconnect,
+      }),
+      signal: reader.signal,
+    }).catch((error: Error) => error.name);
+    const call = await script.call(0);
+    await call.held.opened;
+    reader.abort();
+    expect(await lost).toBe("AbortError");
+    answered.open();
+    const isStop = setting === "stop" || onDisconnect === "cancel";
+    if (isStop) expect((await call.closed.opened).early).toBe(true);
+    // When this is answered, that is, too.
+    else await client.threads.get(threadId);
+    flow.model.script(`after ${prompt}`, { text: ["Gladly."] });
+    await send(client, threadId, `after ${prompt}`).ended;
+    expect(outline(await conversation(client, threadId))).toEqual([
+      `human: ${prompt}`,
+      kept,
+      `human: after ${prompt}`,
+      "ai: Gladly.",
+    ]);
+    await proxy.close();
+    upstream.close();
+  });
+});
+
 describe("ON_DISCONNECT=continue", () => {
   it("lets a run go on whose reader leaves, though the run said cancel", async () => {
     const proxy = await startProxy(inject("langgraphUrl"), { ON_DISCONNECT: "continue" });
@@ -108,19 +162,27 @@ describe("ON_DISCONNECT=continue", () => {
 });
 
 describe("MULTITASK_DEFAULT=interrupt", () => {
-  it("stops and keeps what runs before a message that names no strategy", async () => {
-    const proxy = await startProxy(inject("langgraphUrl"), { MULTITASK_DEFAULT: "interrupt" });
-    const { client, threadId, live } = await inMidText(proxy, "first of two");
-    flow.model.script("second of two", { text: ["Gladly."] });
-    await Promise.all([live.ended, send(client, threadId, "second of two").ended]);
-    expect(outline(await conversation(client, threadId))).toEqual([
-      "human: first of two",
-      kept,
-      "human: second of two",
-      "ai: Gladly.",
-    ]);
-    await proxy.close();
-  });
+  it.each(["runs/stream", "v2"])(
+    "stops and keeps what runs before a message that names no strategy: %s",
+    async (way) => {
+      const proxy = await startProxy(inject("langgraphUrl"), { MULTITASK_DEFAULT: "interrupt" });
+      const { client, threadId, live } = await inMidText(proxy, `first of two, ${way}`);
+      const second = `second of two, ${way}`;
+      flow.model.script(second, { text: ["Gladly."] });
+      const params = { assistant_id: "agent", input: { messages: [{ role: "user", content: second }] } };
+      if (way === "v2") await client.runs.join(threadId, await runStart(proxy.url, threadId, params));
+      else await send(client, threadId, second).ended;
+      await live.ended;
+      const messages = await conversation(client, threadId);
+      expect(messages.map(({ type, content }) => `${type}: ${textOf(content)}`)).toEqual([
+        `human: first of two, ${way}`,
+        kept,
+        `human: ${second}`,
+        "ai: Gladly.",
+      ]);
+      await proxy.close();
+    },
+  );
 });
 
 describe("a replica that is shut down", () => {
@@ -135,6 +197,19 @@ describe("a replica that is shut down", () => {
     await flow.client.runs.join(threadId, runId);
     expect(outline(await conversation(flow.client, threadId)).at(-1)).toBe("ai: Once upon a time there was.");
     await ended;
+  });
+
+  it.each([
+    { name: "a reader that leaves meanwhile", setting: "respect", onDisconnect: "cancel" as const },
+    { name: "one that it still waits for", setting: "stop", onDisconnect: "continue" as const },
+  ])("carries out the Stop of $name", async ({ name, setting, onDisconnect }) => {
+    const proxy = await startProxy(inject("langgraphUrl"), { REJOIN_GRACE: "0.4", ON_DISCONNECT: setting });
+    const { threadId, live, runId } = await inMidText(proxy, name, onDisconnect);
+    const closed = proxy.close(60_000);
+    live.hangUp();
+    await closed;
+    expect(await statusOf(threadId, runId)).toBe("interrupted");
+    expect(outline(await conversation(flow.direct, threadId))).toEqual([`human: ${name}`, kept]);
   });
 
   it("carries out a stop that is under way", async () => {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { FrameSplitter } from "../../proxy/sse/frames.ts";
+import type { Gate } from "./gate.ts";
 
 /** One request at a server that misbehaves, and what can be done with it. */
 export interface Exchange {
@@ -36,6 +37,18 @@ export const silent =
   async (exchange) => {
     await delay(milliseconds, undefined, { ref: false });
     await passedOn(exchange);
+  };
+
+/** Carries it out, but the answer waits at the gate. */
+export const heldBack =
+  ({ opened }: Gate): Fault =>
+  async (exchange) => {
+    const carryOut = async () => {
+      const answer = await exchange.carryOut();
+      await opened;
+      return answer;
+    };
+    await passedOn({ ...exchange, carryOut });
   };
 
 /** Closes the connection, and carries out nothing. */
