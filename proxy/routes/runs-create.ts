@@ -2,7 +2,6 @@ import type { Middleware } from "koa";
 import { callerOf } from "../credentials.ts";
 import type { PassOn } from "../pass-on.ts";
 import { asObject, asText, readText } from "../read-body.ts";
-import { toolModeOf } from "../server-kind.ts";
 import type { Services } from "../services.ts";
 import { stoppable } from "../sse/modes.ts";
 import { firstStep, isStepwise } from "../stepwise/step-body.ts";
@@ -25,8 +24,8 @@ export function runsCreate(services: Services, passOn: PassOn): Middleware {
       if (ctx.res.destroyed) return;
       const wanted = withStrategy(asObject(text), services.settings.multitaskDefault);
       const asked = wanted && (await beforeRun(services, ctx.headers, threadId, wanted, created));
-      const kind = await services.server.kind();
-      const toolMode = toolModeOf(kind, services.settings);
+      const kind = await services.server.kind(ctx.headers);
+      const toolMode = await services.server.toolMode(ctx.headers, services.settings);
       const { body: plain, key } = asked ? stoppable(asked, toolMode) : {};
       const inSteps = asked !== undefined && isStepwise(asked);
       const body = plain && inSteps ? firstStep(plain) : plain;
