@@ -25,7 +25,7 @@ export function cancelMany(services: Services, passOn: PassOn): Middleware {
   return async function cancelRuns(ctx) {
     const text = await readText(ctx.req, services.settings.bodyLimit);
     const client = clientFor(ctx.headers, services.upstream, insistentFetch());
-    const isJs = (await services.server.kind()) === "js";
+    const isJs = (await services.server.kind(ctx.headers)) === "js";
     const runs = isJs ? [] : await runsAsked(client, asObject(text) ?? {});
     if (runs.length === 0) return void (await passOn(ctx, { body: text }));
     const action = ctx.query.action === "rollback" ? "rollback" : "interrupt";

@@ -28,7 +28,7 @@ export function cancelRun(services: Services, passOn: PassOn): Middleware {
       if (last?.run.run_id === runId) {
         const { values } = await asCaller(client.threads.getState(threadId));
         granted();
-        return answer(ctx, await services.server.kind(), threadId, { ...last.result, values });
+        return answer(ctx, await services.server.kind(ctx.headers), threadId, { ...last.result, values });
       }
       const run = await asSeen(client, threadId, await asCaller(client.runs.get(threadId, runId)));
       granted();
@@ -40,7 +40,7 @@ export function cancelRun(services: Services, passOn: PassOn): Middleware {
       const stop = services.stops.asked(run.run_id, isTerminal(run) ? "interrupt" : action);
       const insistent = clientFor(ctx.headers, services.upstream, insistentFetch());
       const result = await asCaller(services.stops.stop(insistent, threadId, run, stop));
-      answer(ctx, await services.server.kind(), threadId, result);
+      answer(ctx, await services.server.kind(ctx.headers), threadId, result);
     };
     await services.threads.stopping(threadId, carriedOut, callerOf(ctx.headers));
   };

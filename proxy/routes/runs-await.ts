@@ -16,7 +16,7 @@ export function runsAwait({ server, upstream }: Services): Middleware {
     const runId = requireId("run_id", ctx.params.run_id);
     // A server may take a thread of the caller's own for a right to any run.
     await asCaller(clientFor(ctx.headers, upstream).runs.get(threadId, runId));
-    if ((await server.kind()) === "js") {
+    if ((await server.kind(ctx.headers)) === "js") {
       const seen = new AbortController();
       await upstreamFetch(upstream.url + ctx.path.replace(/join$/, "stream"), {
         headers: { ...callerHeaders(ctx.headers, upstream), "last-event-id": "-1" },

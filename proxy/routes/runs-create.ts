@@ -5,7 +5,6 @@ import { passBack } from "../answer-errors.ts";
 import { callerOf } from "../credentials.ts";
 import { UpstreamAnswer } from "../errors.ts";
 import { asObject, asText, readText } from "../read-body.ts";
-import { toolModeOf } from "../server-kind.ts";
 import type { Services } from "../services.ts";
 import { stoppable } from "../sse/modes.ts";
 import { copyHeaders } from "../sse/pipe.ts";
@@ -48,8 +47,9 @@ async function createStoppable(
   created: (runId?: string) => void,
 ): Promise<void> {
   const isWait = ctx.path.endsWith("/wait");
-  const kind = await services.server.kind();
-  const { body: plain, key } = stoppable(asked, toolModeOf(kind, services.settings));
+  const kind = await services.server.kind(ctx.headers);
+  const toolMode = await services.server.toolMode(ctx.headers, services.settings);
+  const { body: plain, key } = stoppable(asked, toolMode);
   const inSteps = isStepwise(asked);
   const body = inSteps ? firstStep(plain) : plain;
   if (asked.on_disconnect === undefined) delete body.on_disconnect;

@@ -1,7 +1,6 @@
 import type { Middleware } from "koa";
 import { callerOf } from "../credentials.ts";
 import { asObject, asText, readText } from "../read-body.ts";
-import { toolModeOf } from "../server-kind.ts";
 import type { Services } from "../services.ts";
 import { askedModes, isAddition, stoppable } from "../sse/modes.ts";
 import { firstStep, isStepwise } from "../stepwise/step-body.ts";
@@ -20,7 +19,7 @@ export function runsStream(services: Services): Middleware {
     const created = await services.threads.creating(threadId, callerOf(ctx.headers));
     try {
       const wanted = withStrategy(asObject(text), services.settings.multitaskDefault);
-      const toolMode = toolModeOf(await services.server.kind(), services.settings);
+      const toolMode = await services.server.toolMode(ctx.headers, services.settings);
       const create = async (asked: NewRun | undefined) => {
         const { body, added, key } = asked ? stoppable(asked, toolMode) : { added: [] };
         if (asked && body && isStepwise(asked)) {

@@ -19,7 +19,7 @@ import { requireId } from "./ids.ts";
 export function threadStream(services: Services): Middleware {
   return async function joinThread(ctx, next) {
     // It has no such route.
-    if ((await services.server.kind()) === "js") return void (await next());
+    if ((await services.server.kind(ctx.headers)) === "js") return void (await next());
     const threadId = requireId("thread_id", ctx.params.thread_id);
     const client = clientFor(ctx.headers, services.upstream);
     await asCaller(client.threads.get(threadId));

@@ -60,7 +60,18 @@ export async function beforeRun(
   threadId: string,
   asked: NewRun,
   onWait: () => void = () => undefined,
-) {
+): Promise<NewRun> {
+  const run = await inTurn(services, caller, threadId, asked, onWait);
+  return (await services.server.kind(caller)) === "js" ? onHead(run) : run;
+}
+
+async function inTurn(
+  services: Needed,
+  caller: IncomingHttpHeaders,
+  threadId: string,
+  asked: NewRun,
+  onWait: () => void,
+): Promise<NewRun> {
   const client = clientFor(caller, services.upstream, insistentFetch());
   let wanted = asked;
   let runs = await firstLook(services, caller, threadId, wanted);
@@ -70,12 +81,13 @@ export async function beforeRun(
   }
   const active = runs.filter((run) => !isTerminal(run));
   const stopped = await stopForNewRun(client, services, threadId, wanted, active);
-  if (!stopped && active.length > 0) return await asCreated(client, threadId, wanted, services, true);
+  if (!stopped && active.length > 0) return await withoutSurplus(client, threadId, wanted, services, true);
   const stale = isMessage(wanted) && (await fallsBehind(client, services, threadId, wanted, runs));
   const latest = runs.at(-1);
   const isNew = isMessage(wanted) && (stale || namedCheckpoint(wanted) === undefined);
   if (!stopped && isNew && latest && services.settings.heal) await heal(client, services, threadId, latest);
-  return await asCreated(client, threadId, stale ? await fromHead(client, threadId, wanted) : wanted, services);
+  const run = stale ? await fromHead(client, threadId, wanted) : wanted;
+  return await withoutSurplus(client, threadId, run, services, false);
 }
 
 async function firstLook(services: Needed, caller: IncomingHttpHeaders, threadId: string, wanted: NewRun) {
@@ -86,12 +98,6 @@ async function firstLook(services: Needed, caller: IncomingHttpHeaders, threadId
     services.log.warn({ err: error, thread_id: threadId }, "could not look after the thread before a new run");
     return [];
   }
-}
-
-/** As the server is to be asked for it, the thread being ready. */
-async function asCreated(client: Client, threadId: string, wanted: NewRun, services: Needed, waits = false) {
-  const run = await withoutSurplus(client, threadId, wanted, services, waits);
-  return (await services.server.kind()) === "js" ? onHead(run) : run;
 }
 
 /** New input: not a resumption, nor another try. */

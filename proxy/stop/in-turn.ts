@@ -30,7 +30,7 @@ export async function inTurn(
     try {
       return await create({ ...asked, multitask_strategy: "reject" });
     } catch (error) {
-      if (!isBusy(error, await services.server.kind())) throw error;
+      if (!isBusy(error, await services.server.kind(caller))) throw error;
     }
   }
 }
