@@ -16,6 +16,7 @@ import { cancelMany } from "./routes/cancel-many.ts";
 import { commands } from "./routes/commands.ts";
 import { healthy, ready, showMetrics } from "./routes/health.ts";
 import { holdDuringStops } from "./routes/hold.ts";
+import { namesNobody } from "./routes/ids.ts";
 import { ownAddress } from "./routes/own-address.ts";
 import { runsAwait } from "./routes/runs-await.ts";
 import { runsCreate } from "./routes/runs-create.ts";
@@ -90,7 +91,7 @@ export function createApp(settings: Settings, log: Logger): App {
   koa.use(async function toItsRoute(ctx, next) {
     // A `HEAD` of a stream is no reader: the server answers it.
     const isHeadOfTheirs = ctx.method === "HEAD" && !ctx.path.startsWith("/-/");
-    await (isHeadOfTheirs ? next() : routes(ctx as Parameters<typeof routes>[0], next));
+    await (isHeadOfTheirs || namesNobody(ctx.path) ? next() : routes(ctx as Parameters<typeof routes>[0], next));
   });
   koa.use(holdDuringStops(services));
   koa.use(showAsOne(services));

@@ -85,20 +85,29 @@ describe("what is the deployment's own", () => {
 
 describe("an id that is no canonical UUID", () => {
   const id = randomUUID();
-  const others = ["nonsense", `urn:uuid:${id}`, `{${id}}`, id.replaceAll("-", ""), `${id}0`, `%20${id}`, "..%2f..%2fx"];
-  const routes: [method: string, path: string, field: string][] = others.flatMap((other) => [
-    ["POST", `/threads/${other}/stop`, "thread_id"],
+  const routesOf = (other: string): [method: string, path: string, field: string][] => [
     ["POST", `/threads/${other}/runs/stream`, "thread_id"],
     ["POST", `/threads/${other}/runs/wait`, "thread_id"],
     ["POST", `/threads/${other}/runs`, "thread_id"],
+    ["POST", `/threads/${other}/commands`, "thread_id"],
     ["GET", `/threads/${other}/runs/${id}/stream`, "thread_id"],
     ["GET", `/threads/${id}/runs/${other}/stream`, "run_id"],
     ["POST", `/threads/${other}/runs/${id}/cancel`, "thread_id"],
     ["POST", `/threads/${id}/runs/${other}/cancel`, "run_id"],
     ["POST", `/threads/${id}/runs/${other}/cancel?action=nonsense`, "run_id"],
-  ]);
+  ];
+  const spelledOtherwise = [`urn:uuid:${id}`, `{${id}}`, `%7b${id}%7D`, id.replaceAll("-", "")];
+  const nobodys = ["nonsense", `${id}0`, `%20${id}`, "..%2f..%2fx", "%zz"];
 
-  it.each(routes)("%s %s is 400, names %s and reaches nobody", async (method, path, field) => {
+  it.each(nobodys.flatMap(routesOf))("%s %s is the server's to refuse", async (method, path) => {
+    expect((await rawRequest(proxy.url, { method, path })).status).toBe(200);
+    expect(upstream.requests.map(({ url }) => url)).toEqual([path]);
+  });
+
+  it.each([
+    ...spelledOtherwise.flatMap(routesOf),
+    ...[...spelledOtherwise, ...nobodys].map((other) => ["POST", `/threads/${other}/stop`, "thread_id"]),
+  ])("%s %s is 400, names %s and reaches nobody", async (method, path, field) => {
     const answer = await rawRequest(proxy.url, { method, path });
     expect(answer.status).toBe(400);
     expect(JSON.parse(answer.body)).toEqual({ error: "bad_request", message: `${field} must be a UUID.`, field });
