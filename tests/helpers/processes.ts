@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { freePort } from "../../scripts/free-port.ts";
@@ -73,6 +73,8 @@ export async function startPythonServer(
   const fixtures = join(root, "tests/fixtures/python");
   for (const file of ["graphs.py", "shapes.py", "gated.py", "providers.py", "auth.py", "http_app.py"])
     copyFileSync(join(fixtures, file), join(directory, file));
+  // Where its bundler would put what it makes.
+  cpSync(join(fixtures, "ui"), join(directory, ".langgraph_api/ui"), { recursive: true });
   const own = JSON.parse(readFileSync(join(fixtures, "langgraph.json"), "utf8")) as Config;
   writeFileSync(join(directory, "langgraph.json"), JSON.stringify({ ...own, ...config }));
   const port = await freePort();
