@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Task } from "./cut.ts";
-import { isAI, isObject, isTool, type Message, messagesIn, type ToolCall } from "./message.ts";
-import type { Streamed, Transcript } from "./transcript.ts";
+import { isObject, type Message, type ToolCall } from "./message.ts";
 
 /**
  * Whether a pause asks a human about this call of the reply: then nothing has
@@ -32,36 +31,4 @@ function isReviewOf(question: unknown, calls: ToolCall[]): boolean {
   const requests = isObject(question) ? (question.action_requests ?? question.actionRequests) : undefined;
   if (!Array.isArray(requests) || requests.length === 0) return false;
   return requests.every((request) => calls.some((call) => isRequestOf(request, call)));
-}
-
-/**
- * The transcript, with what subgraphs that wait hold of the conversation: an
- * approval may take longer than any stream is kept.
- */
-export function withWaiting(transcript: Transcript, tasks: Task[], key: string | undefined): Transcript {
-  const told = new Set(transcript.replies.map(({ message }) => message.id));
-  const held = tasks.flatMap((task) => messagesHeld(task, key).map((message) => ({ message, task })));
-  const replies = held.flatMap(({ message, task }): Streamed[] => {
-    if (!isAI(message) || !message.id || told.has(message.id)) return [];
-    return [{ message, complete: true, origin: { path: [task.name, "its subgraph"], task: task.id } }];
-  });
-  const results = held.flatMap(({ message }) =>
-    isTool(message) && message.tool_call_id
-      ? [[message.tool_call_id, { fromEvents: false, result: message }] as const]
-      : [],
-  );
-  return {
-    ...transcript,
-    replies: [...transcript.replies, ...replies],
-    calls: new Map([...results, ...transcript.calls]),
-  };
-}
-
-/** Those of the task's subgraph, and of what waits inside of it. */
-function messagesHeld({ state }: Task, key: string | undefined): Message[] {
-  if (!isObject(state)) return [];
-  const inner = Array.isArray(state.tasks) ? (state.tasks as Task[]) : [];
-  const own = messagesIn(state.values, key);
-  const ids = new Set(own.map(({ id }) => id));
-  return [...own, ...inner.flatMap((task) => messagesHeld(task, key)).filter(({ id }) => !ids.has(id))];
 }

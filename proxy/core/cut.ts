@@ -1,8 +1,8 @@
 import { answersIn, openCallsOf } from "./answers.ts";
-import { withWaiting } from "./approval.ts";
-import { conversationKey, type Item, isObject, isTool, itemsIn, type Message, messagesIn, typeOf } from "./message.ts";
+import { conversationKey, type Item, isObject, itemsIn, type Message, messagesIn, typeOf } from "./message.ts";
+import { saidIn } from "./said.ts";
 import { stableId } from "./stable-id.ts";
-import type { Transcript } from "./transcript.ts";
+import type { Streamed, Transcript } from "./transcript.ts";
 
 export type Action = "interrupt" | "rollback";
 export type Keep = "partial" | "nothing";
@@ -55,10 +55,8 @@ export interface Cut extends Stop {
   open: string[];
   /** The run had gone on from a pause, whose marks the state still bears. */
   resumed: boolean;
-  /** The run's stream tells of tools that start. */
-  toolEvents: boolean;
-  /** The conversation had come to its tools: what spoke then, spoke inside of one. */
-  inTools: boolean;
+  /** What it has said in the conversation that the state doesn't have. */
+  said: Streamed[];
   /** The run's input, if the graph never came to write it into the state. */
   missingInput?: Record<string, unknown>;
   /** The one node of a graph of the functional API, whose result is the whole state. */
@@ -87,12 +85,18 @@ export function gatherCut(stop: Stop, run: CutRun, state: State, transcript: Tra
     ...stop,
     messagesKey,
     before: itemsIn(state.values, messagesKey),
-    transcript: stop.dismiss ? withWaiting(transcript, tasks, messagesKey) : transcript,
+    transcript,
     tasks,
+    said: saidIn({
+      transcript,
+      values: state.values,
+      tasks,
+      messagesKey,
+      isThrough: isThrough(state, stop),
+      toolEvents: tellsOfTools(run.kwargs?.stream_mode),
+    }),
     open: answersIn(messages).flatMap((answered) => openCallsOf(answered).map((id) => callKey(answered.reply, id))),
     resumed: isObject(run.kwargs?.command) && "resume" in run.kwargs.command,
-    toolEvents: tellsOfTools(run.kwargs?.stream_mode),
-    inTools: endsInOpenCalls(messages),
     missingInput: missingInput(stop, messagesKey, run, state),
     entrypoint: entrypointOf(state),
   };
@@ -101,10 +105,9 @@ export function gatherCut(stop: Stop, run: CutRun, state: State, transcript: Tra
 const tellsOfTools = (modes: unknown): boolean =>
   Array.isArray(modes) && (modes.includes("tools") || modes.includes("events"));
 
-function endsInOpenCalls(messages: Message[]): boolean {
-  const last = messages.findLast((message) => !isTool(message));
-  return answersIn(messages).some((answered) => answered.reply === last && openCallsOf(answered).length > 0);
-}
+/** Whether the run's graph had come to its end by itself when it was stopped. */
+const isThrough = ({ metadata, next }: State, { runId }: Stop): boolean =>
+  next.length === 0 && metadata?.source === "loop" && metadata.run_id === runId;
 
 /**
  * A run that was queued, or cut before its first step, has left no trace of

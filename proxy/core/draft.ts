@@ -55,8 +55,9 @@ export function restoreDraft({ chunk, protocol, ...draft }: SavedDraft): Draft {
 }
 
 /** What of a message's metadata tells where it was streamed from. */
-export function originMetadata({ langgraph_checkpoint_ns, checkpoint_ns, langgraph_node }: Record<string, unknown>) {
-  return { langgraph_checkpoint_ns, checkpoint_ns, langgraph_node };
+export function originMetadata(metadata: Record<string, unknown>) {
+  const { langgraph_checkpoint_ns, checkpoint_ns, langgraph_node, langgraph_step } = metadata;
+  return { langgraph_checkpoint_ns, checkpoint_ns, langgraph_node, langgraph_step };
 }
 
 /** A part of a message, to be merged with what came before. */
@@ -120,9 +121,12 @@ export function originOf(metadata: Record<string, unknown> | undefined): Origin 
     return { path: typeof metadata?.langgraph_node === "string" ? [metadata.langgraph_node] : [] };
   }
   const segments = namespace.split("|");
-  const [root = ""] = segments;
+  const [task, ...inner] = segments.map((segment) => /:([^:]*)$/.exec(segment)?.[1]);
+  const step = metadata?.langgraph_step;
   return {
     path: segments.map((segment) => segment.replace(/:[^:]*$/, "")),
-    task: root.slice(root.lastIndexOf(":") + 1),
+    task,
+    ...(inner.length > 0 ? { inner } : {}),
+    ...(typeof step === "number" ? { step } : {}),
   };
 }

@@ -1,7 +1,6 @@
 import type { Cut, State } from "./cut.ts";
 import { entrypointOf } from "./cut.ts";
 import { type Item, isAI, isObject, isRemoval, itemsIn, type Message, messagesIn } from "./message.ts";
-import { conversationReplies } from "./replies.ts";
 import { lacking, movedId, settled } from "./settle.ts";
 
 /** One `POST /threads/:t/state`. `values: null` as `__end__` lets the pending step go without running it. */
@@ -106,6 +105,6 @@ export function answered(state: State, cut: Cut): State {
 
 /** The node that was cut: its outgoing edges are those that the write should follow. Where nothing tells, the start's. */
 function cutNode(cut: Cut): string {
-  const spoke = conversationReplies(cut).at(-1)?.origin.path[0];
+  const spoke = cut.said.at(-1)?.origin.path[0];
   return spoke ?? cut.tasks[0]?.name ?? cut.transcript.replies.at(-1)?.origin.path[0] ?? "__start__";
 }

@@ -16,7 +16,7 @@ export function reportOn(state: State, cut: Cut): Report {
   const messages = messagesIn(state.values, cut.messagesKey);
   const tasks = new Set(cut.tasks.map(({ id }) => id));
   const unmarked = new Set(
-    cut.transcript.replies
+    cut.said
       .filter(({ origin, complete }) => complete && origin.task && tasks.has(origin.task))
       .map(({ message }) => message.id),
   );

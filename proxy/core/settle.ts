@@ -3,7 +3,7 @@ import { isAskedAbout } from "./approval.ts";
 import { type Cut, callKey } from "./cut.ts";
 import { answerTo } from "./fate.ts";
 import { type Item, isMessage, isRemoval, isTool, type Message, type ToolCall } from "./message.ts";
-import { type CutReply, cutReplies } from "./replies.ts";
+import { cutReplies } from "./replies.ts";
 import { stableId } from "./stable-id.ts";
 import type { Transcript } from "./transcript.ts";
 
@@ -20,13 +20,27 @@ export const lacking = (conversation: Item[], cut: Cut): Message[] => [
 ];
 
 function cutRepliesWithAnswers(conversation: Item[], cut: Cut): Message[] {
-  return cutReplies(conversation.filter(isMessage), cut).flatMap((cutReply) => withAnswers(cutReply, cut));
+  const replies = cutReplies(conversation.filter(isMessage), cut);
+  const told = toldOf(
+    replies.map(({ reply }) => reply),
+    cut,
+  );
+  return replies.flatMap(({ reply, unheard, answers }) => {
+    const calls = reply.tool_calls ?? [];
+    return [
+      reply,
+      ...calls.map((call) => given(call, answers) ?? answer(call, reply, told(call, reply), unheard, cut)),
+    ];
+  });
 }
 
-function withAnswers({ reply, unheard }: CutReply, cut: Cut): Message[] {
-  const calls = reply.tool_calls ?? [];
-  return [reply, ...calls.map((call) => answer(call, reply, cut.transcript.calls, unheard, cut))];
+/** What the stream told is of the run's own calls; a call's id may have been used before, and then it is the last one's. */
+function toldOf(replies: Message[], { transcript }: Cut): (call: ToolCall, reply: Message) => Transcript["calls"] {
+  const callers = new Map(replies.flatMap((reply) => reply.tool_calls?.map(({ id }) => [id, reply]) ?? []));
+  return ({ id }, reply) => (callers.get(id) === reply ? transcript.calls : new Map());
 }
+
+const given = ({ id }: ToolCall, answers: Message[]) => answers.find((one) => one.tool_call_id === id);
 
 /** Answers to open calls; and what stands behind them once more, where an answer belongs before it. */
 function lackingAnswers(conversation: Item[], cut: Cut): Message[] {
@@ -71,18 +85,20 @@ function withEveryAnswer(conversation: Item[], cut: Cut): Item[] {
   const replies = answersIn(conversation.filter(isMessage));
   const byReply = new Map<Item, Answered>(replies.map((answered) => [answered.reply, answered]));
   const answers = new Set<Item>(replies.flatMap(({ answers }) => answers));
-  // What the stream told is of the run's own calls; an id may have been used before.
-  const callers = new Map(replies.flatMap(({ reply }) => reply.tool_calls?.map(({ id }) => [id, reply]) ?? []));
+  const told = toldOf(
+    replies.map(({ reply }) => reply),
+    cut,
+  );
   return conversation.flatMap((item): Item[] => {
     if (answers.has(item)) return [];
     const answered = byReply.get(item);
     if (!answered) return [item];
-    const { reply, answers: given } = answered;
-    const calls = (reply.tool_calls ?? []).map((call) => {
-      const told: Transcript["calls"] = callers.get(call.id) === reply ? cut.transcript.calls : new Map();
-      return given.find((one) => one.tool_call_id === call.id) ?? answer(call, reply, told, false, cut);
-    });
-    return [reply, ...calls];
+    const { reply } = answered;
+    const calls = reply.tool_calls ?? [];
+    return [
+      reply,
+      ...calls.map((call) => given(call, answered.answers) ?? answer(call, reply, told(call, reply), false, cut)),
+    ];
   });
 }
 

@@ -12,6 +12,10 @@ export interface Origin {
   path: string[];
   /** The id of the root graph's task. */
   task?: string;
+  /** The ids of the tasks within it, down to the one that spoke; none where a node has called a graph once more. */
+  inner?: (string | undefined)[];
+  /** In which superstep of its own graph it was said. */
+  step?: number;
 }
 
 /** A message that was streamed, as far as it came. */
@@ -24,6 +28,8 @@ export interface Streamed {
   streaming?: boolean;
   /** Its beginning may be missing: the stream, as it can be read, begins in the middle of it. */
   headless?: boolean;
+  /** The answers to its calls that stand with it, where it was stored. */
+  answers?: Message[];
 }
 
 /** What the stream told of a tool call: it has begun, at least. */

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { isAskedAbout, withWaiting } from "../../proxy/core/approval.ts";
+import { isAskedAbout } from "../../proxy/core/approval.ts";
 import type { Task } from "../../proxy/core/cut.ts";
 import type { Message } from "../../proxy/core/message.ts";
 
@@ -32,20 +32,4 @@ it.each([
   ["a word that happens to be its id", { question: "call_send" }],
 ])("a question that names %s is no evidence", (_what, value) => {
   expect(askedAbout(value)).toEqual([]);
-});
-
-it("finds what a subgraph within a subgraph holds, where the stream tells nothing", () => {
-  const result: Message = { type: "tool", id: "a", tool_call_id: "call_look", content: "a hill" };
-  const inner = {
-    id: "inner",
-    name: "agent",
-    interrupts: [],
-    state: { values: { messages: [reply, result] }, tasks: [] },
-  };
-  const outer = { id: "outer", name: "team", state: { values: { messages: [] }, tasks: [inner] } };
-  const { replies, calls } = withWaiting({ whole: true, replies: [], calls: new Map() }, [outer], "messages");
-  expect(replies).toMatchObject([{ message: reply, complete: true, origin: { task: "outer" } }]);
-  expect([...calls]).toMatchObject([["call_look", { result }]]);
-  const told = withWaiting({ whole: true, replies, calls: new Map() }, [outer], "messages");
-  expect(told.replies).toHaveLength(1);
 });

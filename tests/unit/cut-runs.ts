@@ -116,6 +116,7 @@ class SimulatedRun {
   #messages: Message[];
   #written = false;
   #tasks: Task[] = [];
+  #step = 0;
   #streamed: CutRunCase["streamed"] = new Map();
   #calls: CutRunCase["calls"] = new Map();
   #asks: CutRunCase["asks"] = new Map();
@@ -230,7 +231,7 @@ class SimulatedRun {
       }
       if (tools === "task per call") {
         this.#told.add(answer.tool_call_id ?? "");
-        const task = this.#tasks[this.#style.place === "root" ? at : -1];
+        const task = this.#tasks[at];
         if (task) task.result = { messages: [answer] };
         this.#show("messages", [answer, {}]);
       }
@@ -243,11 +244,11 @@ class SimulatedRun {
     }
   }
 
-  /** The next superstep of the root graph; a nested agent is one task from its start to its end. */
+  /** The next superstep of the agent's graph. */
   #begin(node: string, step: string, calls?: ToolCall[]): void {
     const one = (name: string, id: string): Task => ({ id, name, interrupts: [], result: null });
-    if (this.#style.place === "nested") this.#tasks = [one("researcher", "t")];
-    else if (!calls || this.#style.tools === "one task") this.#tasks = [one(node, `${node}-${step}`)];
+    this.#step += 1;
+    if (!calls || this.#style.tools === "one task") this.#tasks = [one(node, `${node}-${step}`)];
     else this.#tasks = calls.map(({ id }) => one("tools", `tools-${id}`));
   }
 
@@ -260,7 +261,7 @@ class SimulatedRun {
     const langgraph_checkpoint_ns = place === "nested" ? `researcher:t|agent:agent-${step}` : `agent:agent-${step}`;
     const type = server === "js" ? "ai" : "AIMessageChunk";
     const message = { type, id, content: "", tool_call_chunks: [], ...fields };
-    this.#show("messages", [message, { langgraph_checkpoint_ns }]);
+    this.#show("messages", [message, { langgraph_checkpoint_ns, langgraph_step: this.#step }]);
   }
 
   #show(event: string, data: unknown): void {
@@ -270,8 +271,10 @@ class SimulatedRun {
   asCut(): CutRunCase {
     const { place, server } = this.#style;
     const outer = place === "root" ? this.#messages : [...this.#earlier, ...(this.#written ? [this.#asked] : [])];
-    const inner = { values: { messages: this.#messages } };
-    const tasks = this.#tasks.map((task) => (place === "nested" ? { ...task, state: inner } : task));
+    const metadata = { step: this.#step - 1 };
+    const state = { values: { messages: this.#messages }, tasks: this.#tasks, metadata };
+    const nested: Task[] = this.#step > 0 ? [{ id: "t", name: "researcher", interrupts: [], result: null, state }] : [];
+    const tasks = place === "nested" ? nested : this.#tasks;
     const run: CutRun & { run_id: string } = {
       run_id: "run",
       created_at: "2026-01-02T00:00:00Z",
@@ -280,7 +283,7 @@ class SimulatedRun {
         stream_mode: ["values", "messages-tuple", ...(server === "js" ? ["tools"] : [])],
       },
     };
-    const state: State = {
+    const head: State = {
       values: { messages: outer },
       next: [],
       tasks,
@@ -290,7 +293,7 @@ class SimulatedRun {
     return {
       style: this.#style,
       graph: graphs[place],
-      recording: structuredClone({ run, state, parts: this.#parts }),
+      recording: structuredClone({ run, state: head, parts: this.#parts }),
       earlier: this.#earlier,
       asked: this.#asked,
       streamed: this.#streamed,

@@ -247,16 +247,17 @@ describe("chunks", () => {
 });
 
 describe("where it was said", () => {
-  it.each<[string, object, path: string[], task?: string]>([
+  it.each<[string, object, path: string[], task?: string, inner?: (string | undefined)[]]>([
     ["the root graph", { langgraph_checkpoint_ns: "agent:t1" }, ["agent"], "t1"],
-    ["a subgraph", { langgraph_checkpoint_ns: "researcher:t1|agent:t2" }, ["researcher", "agent"], "t1"],
-    ["a tool", { langgraph_checkpoint_ns: "tools:t1|model:t2" }, ["tools", "model"], "t1"],
+    ["a subgraph", { langgraph_checkpoint_ns: "researcher:t1|agent:t2" }, ["researcher", "agent"], "t1", ["t2"]],
+    ["a tool", { langgraph_checkpoint_ns: "tools:t1|model:t2" }, ["tools", "model"], "t1", ["t2"]],
+    ["a graph called again", { langgraph_checkpoint_ns: "a:t1|1|b:t2" }, ["a", "1", "b"], "t1", [undefined, "t2"]],
     ["the older field", { checkpoint_ns: "agent:t1" }, ["agent"], "t1"],
     ["a node with a colon", { langgraph_checkpoint_ns: "a:b:t1" }, ["a:b"], "t1"],
     ["no namespace", { langgraph_node: "agent" }, ["agent"], undefined],
     ["nothing", {}, [], undefined],
-  ])("%s", (_, where, path, task) => {
-    expect(only(tuple({ content: "a" }, where)).origin).toEqual({ path, ...(task ? { task } : {}) });
+  ])("%s", (_, where, path, task, inner) => {
+    expect(only(tuple({ content: "a" }, where)).origin).toEqual({ path, task, inner });
   });
 
   it("subgraph events are events", () => {

@@ -1,0 +1,40 @@
+import { answersIn, openCallsOf } from "./answers.ts";
+import type { Task } from "./cut.ts";
+import { isObject, isTool, type Message, messagesIn } from "./message.ts";
+
+/** A graph as it was left, the root's or one within: its conversation, and its tasks that have no result. */
+export interface Level {
+  messages: Message[];
+  tasks: Task[];
+  /** The superstep that it has stored last. */
+  step?: number;
+}
+
+/** The graph that the task was in, if the state shows it and it talks in the conversation; `null` if it talks to itself. */
+export function levelWithin({ state }: Task, key: string | undefined): Level | null | undefined {
+  if (!isObject(state) || !isObject(state.values)) return undefined;
+  if (key === undefined || !Array.isArray(state.values[key])) return null;
+  if (!Array.isArray(state.tasks)) return undefined;
+  const tasks = state.tasks as Task[];
+  const step = isObject(state.metadata) ? state.metadata.step : undefined;
+  return {
+    messages: messagesIn(state.values, key),
+    tasks: tasks.filter(({ result }) => result == null),
+    ...(typeof step === "number" ? { step } : {}),
+  };
+}
+
+/** The calls to which the conversation had come: open, with nothing said behind them. */
+export function callsAtEnd({ messages }: Level): string[] {
+  const last = messages.findLast((message) => !isTool(message));
+  return answersIn(messages).flatMap((answered) => (answered.reply === last ? openCallsOf(answered) : []));
+}
+
+/**
+ * With open calls in the conversation one task runs them; whether that is
+ * another one than this. What a graph within says could be a tool's own work,
+ * whatever the task is called, unless the tools' node is there besides.
+ */
+export function isBesideTools({ tasks }: Level, task: { id?: string; name: string }, isGraph: boolean): boolean {
+  return tasks.some(({ id, name }) => id !== task.id && (name === "tools" || (!isGraph && name !== task.name)));
+}

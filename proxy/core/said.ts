@@ -1,0 +1,98 @@
+import { answersIn } from "./answers.ts";
+import type { Task } from "./cut.ts";
+import { callsAtEnd, isBesideTools, type Level, levelWithin } from "./level.ts";
+import { isAI, messagesIn } from "./message.ts";
+import type { Streamed, Transcript } from "./transcript.ts";
+
+/** A run as it was left. */
+interface Left {
+  transcript: Transcript;
+  /** The root graph's values, and its tasks that were cut. */
+  values: unknown;
+  tasks: Task[];
+  messagesKey?: string;
+  /** The graph had come to its end: nothing was cut. */
+  isThrough: boolean;
+  /** The run's stream tells of tools that start. */
+  toolEvents: boolean;
+}
+
+/**
+ * What was said in the conversation, in order, as far as the thread's state
+ * doesn't have it: by tasks that were cut, not inside a tool, not by a graph
+ * that talks to itself.
+ *
+ * What a graph within has stored stands as stored there, under its ids and in
+ * its words; of its steps that have ended nothing else does.
+ */
+export function saidIn(left: Left): Streamed[] {
+  const { transcript, tasks, messagesKey } = left;
+  const root: Level = { messages: messagesIn(left.values, messagesKey), tasks };
+  const known = new Set(root.messages.map(({ id }) => id));
+  const stored = new Map(
+    tasks.map((task) => {
+      const all = storedBy(task, root, task, messagesKey);
+      return [task.id, all.filter(({ message }) => message.id && !known.has(message.id))];
+    }),
+  );
+  const said = transcript.replies.flatMap((streamed): Streamed[] => {
+    const ended = stored.get(streamed.origin.task ?? "") ?? [];
+    const at = ended.findIndex(({ message }) => message.id === streamed.message.id);
+    if (at >= 0) return ended.splice(0, at + 1);
+    return isSaid(streamed, root, left) ? [...ended.splice(0), streamed] : [];
+  });
+  return [...said, ...[...stored.values()].flat()];
+}
+
+/** The replies that the task's graph has stored, and what is cut within it, each with its answers. */
+function storedBy(task: Task, level: Level, { id, name }: Task, key: string | undefined): Streamed[] {
+  const within = levelWithin(task, key);
+  if (!within || task.name === "tools" || (callsAtEnd(level).length > 0 && !isBesideTools(level, task, true)))
+    return [];
+  const answers = new Map(answersIn(within.messages).map((answered) => [answered.reply, answered.answers]));
+  const own = within.messages.filter(isAI).map(
+    (message): Streamed => ({
+      message,
+      answers: answers.get(message),
+      complete: true,
+      origin: { path: [name, task.name], task: id },
+    }),
+  );
+  const ids = new Set(own.map(({ message }) => message.id));
+  const deeper = within.tasks.flatMap((inner) => storedBy(inner, within, { id, name }, key));
+  return [...own, ...deeper.filter(({ message }) => !ids.has(message.id))];
+}
+
+/** Whether a streamed reply is one of the conversation's, and not yet stored by a graph within as that would have it. */
+function isSaid(streamed: Streamed, root: Level, left: Left): boolean {
+  const { path, task: rootTask, inner = [], step } = streamed.origin;
+  if (path.includes("tools") || !isOfCutTask(streamed, left)) return false;
+  let level: Level | null | undefined = root;
+  for (const [depth, name] of path.entries()) {
+    if (!level) break;
+    const id = depth === 0 ? rootTask : inner[depth - 1];
+    const isGraph = depth < path.length - 1;
+    if (isInTool(level, { id, name }, isGraph, left)) return false;
+    const task: Task | undefined = level.tasks.find((one) => one.id === id);
+    const lags = !isGraph && (step ?? 0) > (level.step ?? Number.POSITIVE_INFINITY);
+    if (depth > 0 && id && !task && !lags) return false;
+    if (isGraph) level = task && levelWithin(task, left.messagesKey);
+    if (level === null) return false;
+  }
+  return true;
+}
+
+/** Where the stream names no task, or those that were cut are no longer known, the last that spoke counts. */
+function isOfCutTask({ origin }: Streamed, { tasks, transcript, isThrough }: Left): boolean {
+  if (isThrough) return false;
+  if (tasks.some(({ id }) => id === origin.task)) return true;
+  return origin.task === undefined || (tasks.length === 0 && origin.task === transcript.replies.at(-1)?.origin.task);
+}
+
+/** A node that runs the calls by itself may speak when they have ended: where the stream would tell of tools, one must be running. */
+function isInTool(level: Level, task: { id?: string; name: string }, isGraph: boolean, left: Left): boolean {
+  const open = callsAtEnd(level);
+  if (open.length === 0 || isBesideTools(level, task, isGraph)) return false;
+  const { calls } = left.transcript;
+  return isGraph || !left.toolEvents || open.some((id) => calls.has(id) && !calls.get(id)?.result);
+}
