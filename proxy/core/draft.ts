@@ -14,6 +14,8 @@ export interface Draft {
   whole?: boolean;
   /** Its beginning may be missing. */
   headless?: boolean;
+  /** Nobody is shown it; it tells which calls its tools answer. */
+  hidden?: boolean;
 }
 
 /** A draft as plain JSON; its chunk is put together again from a message. */

@@ -41,11 +41,14 @@ function startedBy(
   const called = replies.map((reply) => ({ reply, calls: (reply.message.tool_calls ?? []).filter(isNamed) }));
   const isSame = ({ args }: ToolCall) => isDeepStrictEqual(args, data.input);
   const isOpen = ({ id }: ToolCall) => !begun.has(id ?? "");
-  const waiting = called.filter(({ calls }) => calls.some((call) => isSame(call) && isOpen(call)));
-  const found = waiting.findLast(({ reply }) => isBeside(reply.origin, origin)) ?? waiting.at(-1);
-  if (found) return idsOf(found.calls.filter((call) => isSame(call) && isOpen(call)).slice(0, 1));
+  // A tool that is tried again has begun already, and failed.
+  const hasFailed = ({ id }: ToolCall) => begun.get(id ?? "")?.result?.status === "error";
+  for (const mayBe of [isOpen, hasFailed]) {
+    const waiting = called.filter(({ calls }) => calls.some((call) => isSame(call) && mayBe(call)));
+    const found = waiting.findLast(({ reply }) => isBeside(reply.origin, origin)) ?? waiting.at(-1);
+    if (found) return idsOf(found.calls.filter((call) => isSame(call) && mayBe(call)).slice(0, 1));
+  }
   const all = called.flatMap(({ calls }) => calls);
-  // A tool that is tried again has begun already.
   return all.some(isSame) ? [] : idsOf(all.filter(isOpen));
 }
 

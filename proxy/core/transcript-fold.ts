@@ -12,7 +12,7 @@ import { isAI, isMessage, isObject, isTool, type Message, textOf } from "./messa
 import { ProtocolMessage } from "./protocol-message.ts";
 import { toolsToldBy } from "./tool-events.ts";
 import { failure, resultIn } from "./tool-result.ts";
-import type { CallTrace, Origin, StreamPart, Transcript } from "./transcript.ts";
+import type { CallTrace, Origin, Streamed, StreamPart, Transcript } from "./transcript.ts";
 
 /** A fold as plain JSON: what has streamed so far, as far as it may still be needed. */
 export interface SavedFold {
@@ -65,12 +65,15 @@ export class TranscriptFold {
     const calls = new Map([...(events?.calls ?? []), ...this.#calls].map(([id]) => [id, this.#traceOf(id, events)]));
     // What a stream tells twice counts once.
     if (events && this.#order.length === 0) return { ...events, whole: this.#whole, calls };
+    return { whole: this.#whole, replies: this.#replies(calls, (draft) => !draft.hidden), calls };
+  }
+
+  #replies(calls: Map<string, CallTrace>, isWanted: (draft: Draft) => boolean): Streamed[] {
     const calling = new Set([...calls.keys()].map((id) => this.#callers.get(id)));
-    const replies = this.#order.flatMap((id) => {
+    return this.#order.flatMap((id) => {
       const draft = this.#drafts.get(id);
-      return draft ? [streamedOf(draft, this.#metadata.get(id), calling.has(id))] : [];
+      return draft && isWanted(draft) ? [streamedOf(draft, this.#metadata.get(id), calling.has(id))] : [];
     });
-    return { whole: this.#whole, replies, calls };
   }
 
   #traceOf(id: string, events?: Transcript): CallTrace {
@@ -141,7 +144,7 @@ export class TranscriptFold {
     });
   }
 
-  #tuple(data: unknown): void {
+  #tuple(data: unknown, hidden?: boolean): void {
     if (!Array.isArray(data) || !isMessage(data[0])) return;
     const [message, metadata] = data as [Message, unknown];
     if (isTool(message)) this.#result(message);
@@ -159,6 +162,7 @@ export class TranscriptFold {
       fromChunks: chunked || (draft?.fromChunks ?? false),
       whole: !chunked && (draft ? draft.fromChunks : message.tool_call_chunks === undefined),
       metadata: isObject(metadata) ? metadata : draft?.metadata,
+      ...(hidden ? { hidden } : {}),
       headless: draft ? draft.headless : this.#isHeadless(message, originOf(isObject(metadata) ? metadata : undefined)),
     });
   }
@@ -192,13 +196,15 @@ export class TranscriptFold {
     if (!isObject(event) || !isObject(event.data)) return;
     const { data, metadata } = event;
     this.#events ??= new TranscriptFold();
-    if (event.event === "on_chat_model_stream") this.#events.#tuple([data.chunk, metadata]);
+    const hidden = isHidden(event.tags);
+    if (event.event === "on_chat_model_stream") this.#events.#tuple([data.chunk, metadata], hidden);
     // A model that doesn't stream says it all at the end.
     const { output } = data;
     const isNew = isMessage(output) && output.id && !this.#events.#drafts.has(output.id);
-    if (event.event === "on_chat_model_end" && isNew) this.#events.#tuple([output, metadata]);
+    if (event.event === "on_chat_model_end" && isNew) this.#events.#tuple([output, metadata], hidden);
     if (String(event.event).startsWith("on_tool_")) {
-      const { replies, calls } = this.#events.transcript();
+      const calls = this.#events.#calls;
+      const replies = this.#events.#replies(calls, () => true);
       for (const told of toolsToldBy({ ...event, data }, replies, calls)) this.#events.#tool(told);
     }
   }
@@ -231,6 +237,8 @@ export class TranscriptFold {
     trace.fromEvents = true;
     this.#calls.set(id, trace);
     const event = String(data.event);
+    // What it came to before it was tried again is no result.
+    if (event === "on_tool_start" || event === "tool-started") trace.result = undefined;
     if (event === "on_tool_error") trace.result ??= failure(id, data);
     if (event === "on_tool_end" || event === "tool-finished") trace.result = resultIn(data.output, id) ?? trace.result;
   }
@@ -259,6 +267,10 @@ export class TranscriptFold {
 
 /** Python wraps the events of the v2 protocol: `{ params: { namespace, data } }`. */
 const unwrap = (data: unknown): unknown => (isObject(data) && isObject(data.params) ? data.params.data : data);
+
+/** Models whose words the `messages` modes leave out bear one of these tags. */
+const isHidden = (tags: unknown): boolean =>
+  Array.isArray(tags) && (tags.includes("nostream") || tags.includes("langsmith:nostream"));
 
 function namespaceIn({ params }: Record<string, unknown>): string[] | undefined {
   const namespace = isObject(params) ? params.namespace : undefined;

@@ -87,6 +87,22 @@ describe("a tool that ends", () => {
     expect(begun(reply, starts(one.args), failed)).toEqual(["one: This tool call failed: no such zone."]);
   });
 
+  it("by failing, and is tried again, runs; an equal call that has not begun comes first (case 27)", () => {
+    const failed = (id: string) => event("on_tool_error", "probe", { error: { message: "flaky" }, tool_call_id: id });
+    expect(begun(reply, starts(one.args), failed("one"), starts(one.args))).toEqual(["one"]);
+    const equal = calls("m1", "agent:t1", two, same);
+    expect(begun(equal, starts(two.args), failed("two"), starts(two.args))).toEqual([
+      "two: This tool call failed: flaky.",
+      "same",
+    ]);
+  });
+
+  it("of a model whose words nobody is shown is known all the same", () => {
+    const hidden = structuredClone(reply) as { event: string; data: { tags?: string[] } };
+    hidden.data.tags = ["nostream"];
+    expect(begun(hidden, starts(one.args))).toEqual(["one"]);
+  });
+
   it("tells nothing if it names no call", () => {
     expect(begun(reply, ends({}), event("on_tool_error", "probe", { error: {} }))).toEqual([]);
   });

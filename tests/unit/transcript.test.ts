@@ -307,6 +307,14 @@ describe("what is known of a tool call", () => {
     });
   });
 
+  it("a tool that failed and is tried again runs (case 27)", () => {
+    const start = tool({ event: "on_tool_start", toolCallId: "c", name: "probe" });
+    const failed = tool({ event: "on_tool_error", toolCallId: "c", name: "probe", error: { message: "flaky" } });
+    expect(traceOf(start, failed, start)).toEqual({ fromEvents: true });
+    const end = tool({ event: "on_tool_end", toolCallId: "c", output: result });
+    expect(traceOf(start, failed, start, end)?.result).toEqual(result);
+  });
+
   it("its real message stands over the failure that was made of the event", () => {
     const failed = tool({ event: "on_tool_error", toolCallId: "c" });
     const real = { ...result, content: "Error: no such zone" };
@@ -324,6 +332,23 @@ describe("what is known of a tool call", () => {
       { event: "messages/metadata", data: null },
     ];
     expect(fold([metadata, ...odd])).toMatchObject({ replies: [], calls: new Map() });
+  });
+});
+
+describe("what nobody was shown", () => {
+  const hidden = (tag: string): StreamPart => ({
+    event: "events",
+    data: {
+      event: "on_chat_model_stream",
+      tags: ["seq:step:1", tag],
+      data: { chunk: { type: "AIMessageChunk", id: "g1", content: "SAFE: the user asks about" } },
+      metadata: { langgraph_checkpoint_ns: "guard:t1" },
+    },
+  });
+
+  it.each(["nostream", "langsmith:nostream"])("is not said: a model that is tagged %s", (tag) => {
+    expect(fold([metadata, hidden(tag)]).replies).toEqual([]);
+    expect(fold([metadata, hidden("other")]).replies).toHaveLength(1);
   });
 });
 
