@@ -66,8 +66,14 @@ export const isTool = (message: Pick<Message, "type">): boolean => typeOf(messag
 /** The text a reader sees: the string, or the text blocks joined. */
 export function textOf(content: Content | undefined): string {
   if (typeof content === "string") return content;
-  return (content ?? []).map((block) => (typeof block.text === "string" ? block.text : "")).join("");
+  return blocksOf(content ?? [])
+    .map(({ text }) => (typeof text === "string" ? text : ""))
+    .join("");
 }
+
+/** The blocks of a list; Python has strings in it, too. */
+export const blocksOf = (list: (ContentBlock | string)[]): ContentBlock[] =>
+  list.map((block) => (typeof block === "string" ? { type: "text", text: block } : block));
 
 /** The messages under `key` of a thread's values, or none. */
 export function messagesIn(values: unknown, key: string | undefined): Message[] {

@@ -1,5 +1,5 @@
 import type { Content, ContentBlock, Message, ToolCall } from "./message.ts";
-import { parseObject, textOf } from "./message.ts";
+import { blocksOf, isObject, parseObject, textOf } from "./message.ts";
 import type { Streamed } from "./transcript.ts";
 
 /** What a cut reply may keep of its provider's metadata: nothing by which the provider would look up what it never stored. */
@@ -50,7 +50,7 @@ export function withoutCalls({ tool_calls: _calls, ...message }: Message): Messa
 function withRefusal({ content, additional_kwargs }: Message): Content {
   const refusal = typeof additional_kwargs?.refusal === "string" ? additional_kwargs.refusal : "";
   if (typeof content === "string") return content + refusal;
-  const said = content.map(({ refusal, ...block }) =>
+  const said = blocksOf(content).map(({ refusal, ...block }) =>
     block.type === "refusal" ? { ...block, type: "text", text: String(refusal) } : block,
   );
   return refusal ? [...said, { type: "text", text: refusal }] : said;
@@ -83,18 +83,21 @@ function completeCalls(message: Message, complete: boolean): ToolCall[] {
 
 const plainCall = ({ id, name, args }: ToolCall): ToolCall => ({ id, name, args, type: "tool_call" });
 
+/** Text stays whatever happened, and images; thinking with its signature. Nothing else is sure to be taken back: a provider's own tool needs its result, and reasoning goes by an id. */
 function cutContent(content: Content, calls: ToolCall[]): Content {
   if (typeof content === "string") return content.trimEnd();
   // Other providers' models pass redacted thinking on, and the rest of the thinking can't go without it.
   const isRedacted = content.some(({ type }) => type === "redacted_thinking");
-  const kept = withoutLastThinking(content)
-    .filter((block) => isWhole(block) && !(isRedacted && isThinking(block)))
-    .map(({ index: _index, ...block }) => block);
+  const isKept = (block: ContentBlock) =>
+    isText(block) ? block.text?.trim() !== "" : isImage(block) || (isSigned(block) && !isRedacted);
+  const kept = withoutLastThinking(content).filter(isKept);
   const last = kept.findLastIndex(isText);
-  const trimmed = kept.map((block, at) => {
+  const isCited = content.every((block) => isText(block) || isThinking(block) || isImage(block));
+  const trimmed = kept.map(({ index: _index, ...block }, at) => {
     if (!isText(block)) return block;
-    const { id: _id, ...rest } = block;
-    return { ...rest, text: at === last ? block.text?.trimEnd() : block.text };
+    const { id: _id, citations, ...rest } = block;
+    const text = at === last ? block.text?.trimEnd() : block.text;
+    return { ...rest, type: "text", text, ...(isCited && citations ? { citations } : {}) };
   });
   return calls.length > 0 ? trimmed : withoutLastThinking(trimmed);
 }
@@ -103,9 +106,18 @@ function cutContent(content: Content, calls: ToolCall[]): Content {
 const withoutLastThinking = (blocks: ContentBlock[]) =>
   blocks.slice(0, blocks.findLastIndex((block) => !isThinking(block)) + 1);
 
-const isText = (block: ContentBlock) => typeof block.text === "string";
+const isText = (block: ContentBlock) => typeof block.text === "string" && !isThinking(block);
 
-const isThinking = ({ type }: ContentBlock) => type === "thinking" || type === "redacted_thinking";
+const isImage = ({ type }: ContentBlock) => type === "image" || type === "image_url";
+
+const isThinking = ({ type = "text" }: ContentBlock) =>
+  ["thinking", "redacted_thinking", "reasoning", "reasoning_content"].includes(type);
+
+/** Anthropic's thinking, and the same by Bedrock. */
+function isSigned({ type, signature, reasoning_content: bedrock }: ContentBlock): boolean {
+  const given = type === "thinking" ? signature : isObject(bedrock) ? bedrock.signature : undefined;
+  return typeof given === "string" && given !== "";
+}
 
 /** Anthropic's calls stand in the content, too; those that are kept go back in whole. */
 function withCalls(content: Content, streamed: Content, calls: ToolCall[]): Content {
@@ -116,30 +128,23 @@ function withCalls(content: Content, streamed: Content, calls: ToolCall[]): Cont
 /** While it streams, the input of Anthropic's call stands apart from its block; other providers' models pass that on. */
 function withInputs(content: Content, calls: ToolCall[]): Content {
   if (typeof content === "string") return content;
-  const blocks = content.filter(({ type }) => type !== "input_json_delta");
-  return blocks.map((block) => {
-    if (block.type !== "tool_use" || typeof block.input !== "string") return block;
-    return { ...block, input: calls.find(({ id }) => id === block.id)?.args ?? {} };
-  });
+  const deltas = content.filter(({ type }) => type === "input_json_delta");
+  return content
+    .filter((block) => !deltas.includes(block))
+    .map((block) => {
+      if (!block.type?.endsWith("tool_use") || typeof block.input !== "string") return block;
+      const streamed = deltas.filter(({ index }) => index === block.index).map(({ input }) => String(input ?? ""));
+      const input = calls.find(({ id }) => id === block.id)?.args ?? parseObject([block.input, ...streamed].join(""));
+      return { ...block, input: input ?? {} };
+    });
 }
 
 const callBlocks = ["tool_use", "tool_call", "tool_call_chunk", "input_json_delta", "function_call"];
 
 export const isCallBlock = (block: ContentBlock): boolean => callBlocks.includes(block.type ?? "text");
 
-/** Text stays whatever happened; a thinking block only with its signature; calls and provider items never. */
-function isWhole(block: ContentBlock): boolean {
-  if (isText(block) || (block.type ?? "text") === "text") return (block.text ?? "").trim() !== "";
-  if (block.type === "thinking") return typeof block.signature === "string" && block.signature !== "";
-  return !notAlone.includes(block.type ?? "text") && !isCallBlock(block);
-}
-
-/** A provider's own tool that was cut has no result, and is refused without one; reasoning goes by an id. */
-const notAlone = ["reasoning", "server_tool_use", "non_standard"];
-
 const hasMedia = (content: Content): boolean =>
-  typeof content !== "string" &&
-  content.some((block) => !["text", "thinking", "redacted_thinking", "reasoning"].includes(block.type ?? "text"));
+  typeof content !== "string" && content.some((block) => !isText(block) && !isThinking(block));
 
 const without = (record: Record<string, unknown> = {}, keys: string[]) =>
   Object.fromEntries(Object.entries(record).filter(([key]) => !keys.includes(key)));

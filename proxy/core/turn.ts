@@ -1,5 +1,5 @@
 import { type Cut, inputMessages, type State } from "./cut.ts";
-import { type Content, isAI, type Message, messagesIn, textOf, typeOf } from "./message.ts";
+import { blocksOf, type Content, isAI, type Message, messagesIn, textOf, typeOf } from "./message.ts";
 import { cutReplies } from "./replies.ts";
 import { isCallBlock, withoutCalls } from "./safe-message.ts";
 
@@ -27,7 +27,7 @@ export function turnOf(state: State, before: Message[], input: unknown, cut: Cut
 function plain(message: Message): Message[] {
   if (textOf(message.content).trim() === "") return [];
   const { content, tool_calls: calls = [] } = message;
-  if (calls.length === 0 && (typeof content === "string" || !content.some(isCallBlock))) {
+  if (calls.length === 0 && (typeof content === "string" || !blocksOf(content).some(isCallBlock))) {
     return [{ ...message, content: trimmed(content) }];
   }
   const spoken = withoutCalls(message);
@@ -37,6 +37,7 @@ function plain(message: Message): Message[] {
 /** As it may stand at the end of a turn. */
 function trimmed(content: Content): Content {
   if (typeof content === "string") return content.trimEnd();
-  const last = content.findLastIndex(({ text }) => typeof text === "string");
-  return content.map((block, at) => (at === last ? { ...block, text: block.text?.trimEnd() } : block));
+  const blocks = blocksOf(content);
+  const last = blocks.findLastIndex(({ text }) => typeof text === "string");
+  return blocks.map((block, at) => (at === last ? { ...block, text: block.text?.trimEnd() } : block));
 }

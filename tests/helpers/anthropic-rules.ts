@@ -20,9 +20,11 @@ export interface AnthropicMessage {
  *
  * Returns one sentence per violation, none if the history is sound. Adjacent
  * turns of one role are merged first, as the API does. Rules: the first turn is
- * the user's, no turn and no text is empty, blocks are of known types, the answers to an assistant turn's
- * calls open the next turn and are exactly those, thinking is signed and is not
- * the last that is said, and a final assistant turn does not end in white space.
+ * the user's, no turn and no text is empty, blocks are of known types, the
+ * answers to an assistant turn's calls open the next turn and are exactly those,
+ * Anthropic's own tools have their input and stand with their result, thinking
+ * is signed and is not the last that is said, and a final assistant turn does
+ * not end in white space.
  *
  * `isSigned` tells a signature that was issued from one that was cut.
  */
@@ -66,7 +68,17 @@ function merge(messages: readonly AnthropicMessage[]): Turn[] {
   return turns;
 }
 
-const blockTypes = ["text", "image", "document", "thinking", "redacted_thinking", "tool_use", "tool_result"];
+const blockTypes = [
+  "text",
+  "image",
+  "document",
+  "thinking",
+  "redacted_thinking",
+  "tool_use",
+  "tool_result",
+  "server_tool_use",
+  "web_search_tool_result",
+];
 
 function emptiness({ role, content }: Turn): string[] {
   return [
@@ -92,11 +104,28 @@ function spoken({ content }: Turn, isSigned: (signature: string) => boolean): st
     ...calls.flatMap(({ id, name, input }) => [
       ...(id && /^[\w-]+$/.test(id) ? [] : [`tool_use.id '${id}' does not match '^[a-zA-Z0-9_-]+$'`]),
       ...(name ? [] : ["tool_use.name is missing"]),
-      ...(typeof input === "object" && input !== null && !Array.isArray(input) ? [] : ["tool_use.input is no object"]),
+      ...(isInput(input) ? [] : ["tool_use.input is no object"]),
     ]),
     ...(new Set(ids).size < ids.length ? ["`tool_use` ids must be unique"] : []),
+    ...ownTools(content),
   ];
 }
+
+/** A call to one of Anthropic's own tools stands with its result, and that with its call. */
+function ownTools(content: AnthropicBlock[]): string[] {
+  const open = new Set<string>();
+  const violations = content.flatMap(({ type, id = "", tool_use_id: of = "", input }) => {
+    if (type === "server_tool_use") {
+      open.add(id);
+      return isInput(input) ? [] : ["server_tool_use.input is no object"];
+    }
+    if (type !== "web_search_tool_result" || open.delete(of)) return [];
+    return [`unexpected \`tool_use_id\` found in \`web_search_tool_result\` blocks: ${of}`];
+  });
+  return [...violations, ...[...open].map((id) => `\`server_tool_use\` was found without its result: ${id}`)];
+}
+
+const isInput = (input: unknown) => typeof input === "object" && input !== null && !Array.isArray(input);
 
 /** Every call is answered at the head of the next turn, once, and nothing else is. */
 function answers(turn: Turn, before: Turn | undefined): string[] {

@@ -5,8 +5,16 @@ import type { OpenAIMessage } from "./openai-rules.ts";
 /** Blocks that LangChain's OpenAI model leaves out of what it sends; all others it passes on. `function_call` is Python's. */
 const notForOpenAI = ["thinking", "reasoning", "reasoning_content", "tool_use", "tool_call", "function_call"];
 
-/** Blocks that LangChain's Anthropic model sends; all others it leaves out. */
-const forAnthropic = ["text", "image", "document", "thinking", "redacted_thinking", "tool_use", "tool_result"];
+/** Blocks that LangChain's Anthropic model leaves out of what it sends: another provider's reasoning and calls. What it may not know, Anthropic doesn't. */
+const notForAnthropic = ["reasoning", "tool_call", "function_call", "input_json_delta"];
+
+/** Blocks that LangChain's Bedrock model has names of its own for; the rules are Anthropic's. */
+const bedrock: Record<string, (block: ContentBlock) => ContentBlock> = {
+  reasoning_content: ({ reasoning_content: told }) => {
+    const { text, signature } = told as { text: string; signature?: string };
+    return { type: "thinking", thinking: text, signature };
+  },
+};
 
 /** A thread's message as LangChain's OpenAI model sends it; raw calls go along where there are no parsed ones. */
 export function toOpenAI(message: Message): OpenAIMessage {
@@ -43,7 +51,7 @@ export function toAnthropic(messages: readonly Message[]): AnthropicMessage[] {
 
 function blocksOf({ content, tool_calls: calls }: Message): AnthropicBlock[] {
   if (typeof content === "string") return content === "" && calls?.length ? [] : [{ type: "text", text: content }];
-  const blocks = content.map(asBlock).filter(({ type }) => forAnthropic.includes(type));
+  const blocks = content.map(asBlock).filter(({ type }) => !notForAnthropic.includes(type));
   return blocks.map(withInput);
 }
 
@@ -66,10 +74,10 @@ function callsOf({ content, tool_calls: calls = [] }: Message): AnthropicBlock[]
     .map(({ id, name, args }) => ({ type: "tool_use", id: id ?? "", name, input: args }));
 }
 
-const asBlock = (block: ContentBlock): AnthropicBlock =>
-  block.type === "image_url"
-    ? { type: "image", source: block.image_url }
-    : ({ ...block, type: block.type ?? "" } as AnthropicBlock);
+function asBlock(block: ContentBlock): AnthropicBlock {
+  if (block.type === "image_url") return { type: "image", source: block.image_url };
+  return { type: "", ...(bedrock[block.type ?? ""]?.(block) ?? block) } as AnthropicBlock;
+}
 
 /** A chat completions request's messages, as Anthropic would be asked the same. */
 export function asAnthropic(messages: readonly OpenAIMessage[]): AnthropicMessage[] {

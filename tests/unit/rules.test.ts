@@ -14,6 +14,8 @@ const answers = (...ids: string[]): AnthropicMessage => ({
   role: "user",
   content: ids.map((id) => ({ type: "tool_result", tool_use_id: id })),
 });
+const searches = (id: string) => ({ type: "server_tool_use", id, name: "web_search", input: { query: "x" } });
+const finds = (id: string) => ({ type: "web_search_tool_result", tool_use_id: id, content: [] });
 const text = (said: string) => ({ type: "text", text: said });
 const thinking = (signature?: string) => ({ type: "thinking", thinking: "hm", signature });
 
@@ -23,6 +25,7 @@ describe("Anthropic takes", () => {
     ["calls answered in any order", [user, says(text("I ask."), calls("a"), calls("b")), answers("b", "a"), user]],
     ["answers that come one by one", [user, says(calls("a"), calls("b")), answers("a"), answers("b"), user]],
     ["signed thinking", [user, says(thinking("c2ln"), text("Hi."))]],
+    ["its own search with what it found", [user, says(searches("s"), finds("s"), text("So."))]],
     ["two replies in a row", [user, says(text("Left.")), says(text("Right."))]],
   ])("%s", (_, messages) => {
     expect(anthropicViolations(messages)).toEqual([]);
@@ -48,6 +51,10 @@ describe("Anthropic refuses", () => {
     ["an answer behind a text", [user, says(calls("a")), user, answers("a")], /before other content/],
     ["one id twice", [user, says(calls("a"), calls("a")), answers("a")], /unique/],
     ["an id of other characters", [user, says(calls("a b")), answers("a b")], /does not match/],
+    ["its own search without what it found", [user, says(searches("s"), text("So."))], /without its result: s/],
+    ["what was found without its search", [user, says(finds("s"), text("So."))], /unexpected.*web_search.*: s/],
+    ["its own search without an input", [user, says({ ...searches("s"), input: "" }, finds("s"))], /no object/],
+    ["a block that it doesn't know", [user, says({ type: "server_tool_call_chunk" }, text("So."))], /unexpected block/],
     ["arguments that are text", [user, says({ ...calls("a"), input: "{}" }), answers("a")], /no object/],
   ])("%s", (_, messages, why) => {
     expect(anthropicViolations(messages).join("\n")).toMatch(why);
@@ -109,6 +116,21 @@ describe("on the wire", () => {
     const raw = [{ id: "a", function: { name: "probe", arguments: '{"na' } }];
     const cut: Message = { type: "ai", content: "x", tool_calls: [], additional_kwargs: { tool_calls: raw } };
     expect(openaiViolations([toOpenAI(cut)])).not.toEqual([]);
+  });
+
+  it("Anthropic gets what LangChain may not know, and refuses it, and Bedrock's reasoning by its own name", () => {
+    const { role, content } = says(
+      { type: "reasoning_content", reasoning_content: { text: "hm" } } as never,
+      { type: "invalid_tool_call", id: "s" },
+      text("So."),
+    );
+    expect(role).toBe("assistant");
+    expect(
+      anthropicViolations(toAnthropic([{ type: "human", content: "hello" }, { type: "ai", content } as Message])),
+    ).toEqual([
+      "messages.1: unexpected block of type 'invalid_tool_call'.",
+      "messages.1: invalid `signature` in `thinking` block.",
+    ]);
   });
 
   it("Anthropic gets each call once, as a block", () => {

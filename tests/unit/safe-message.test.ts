@@ -9,6 +9,12 @@ const safe = (message: Partial<Message>, complete = false) =>
 const text = (said: string) => ({ type: "text", text: said });
 const chunk = (id: string, args: string | undefined, index = 0) => ({ id, name: "probe", args, index });
 
+/** Reasoning as Bedrock's Converse has it. */
+const bedrock = (signature?: string) => ({
+  type: "reasoning_content",
+  reasoning_content: { text: "hm", ...(signature ? { signature } : {}) },
+});
+
 describe("the text of a cut reply", () => {
   it.each<[string, Content, Content]>([
     ["its words stay, trailing white space goes (case 24)", " two\n words \n", " two\n words"],
@@ -17,6 +23,8 @@ describe("the text of a cut reply", () => {
     ["the number of a streamed block goes", [{ ...text("one"), index: 0 }], [text("one")]],
     ["the provider's id of a block goes", [{ ...text("one"), id: "msg_1" }], [text("one")]],
     ["an empty block goes (case 23)", [text("one"), text("")], [text("one")]],
+    ["strings in a list are text, as Python has it", ["Hello ", "world "] as never, [text("Hello "), text("world")]],
+    ["text under another name stays", [{ type: "output_text", text: "one" }], [text("one")]],
     ["an image stays", [text("see"), { type: "image", url: "x" }], [text("see"), { type: "image", url: "x" }]],
   ])("%s", (_, content, kept) => {
     expect(safe({ content })?.content).toEqual(kept);
@@ -28,6 +36,8 @@ describe("the text of a cut reply", () => {
     ["empty blocks (case 23)", { content: [text(""), text(" ")] }],
     ["reasoning alone", { content: [{ type: "reasoning", reasoning: "hm" }] }],
     ["thinking alone, though signed (case 15)", { content: [{ type: "thinking", thinking: "hm", signature: "c2ln" }] }],
+    ["Bedrock's reasoning alone", { content: [bedrock("c2ln")] }],
+    ["half a provider's own call", { content: [{ type: "server_tool_call_chunk", id: "s", args: '{"q' }] }],
     ["half a call", { tool_call_chunks: [chunk("c", '{"na')] }],
     ["a call's first chunk", { tool_call_chunks: [chunk("c", "")] }],
   ])("a reply with %s is not written", (_, message) => {
@@ -78,6 +88,45 @@ describe("the thinking of a cut reply", () => {
     expect(kept).toMatchObject({ content: [text("so")], response_metadata: { model_name: "m" } });
     expect(JSON.stringify(kept)).not.toMatch(/rs_1|msg_1|resp_1|fc_1/);
     expect(kept?.additional_kwargs).toEqual({ reasoning_content: "hm" });
+  });
+});
+
+describe("what a cut reply has of its provider's own", () => {
+  const use = { type: "server_tool_use", id: "s", name: "web_search", input: { query: "x" } };
+  const found = { type: "web_search_tool_result", tool_use_id: "s", content: [] };
+  const cited = { ...text("It is so"), citations: [{ type: "web_search_result_location", encrypted_index: "x" }] };
+  const kinds = [
+    use,
+    found,
+    { type: "mcp_tool_use", id: "s", input: "" },
+    { type: "mcp_tool_result", tool_use_id: "s" },
+    { type: "server_tool_call", id: "s", args: {} },
+    { type: "server_tool_call_chunk", id: "s", args: '{"q' },
+    { type: "server_tool_result", toolCallId: "s" },
+    { type: "invalid_tool_call", id: "s", args: '{"q' },
+    { type: "web_search_call", id: "ws_1" },
+    { type: "code_interpreter_call", id: "ci_1" },
+    { type: "something new", id: "s" },
+  ];
+
+  it.each(kinds.map((block) => [block.type, block]))("goes: %s", (_, block) => {
+    expect(safe({ content: [text("I search."), block, text("It is")] })?.content).toEqual([
+      text("I search."),
+      text("It is"),
+    ]);
+  });
+
+  it("takes along what is cited of it", () => {
+    expect(safe({ content: [text("I search."), use, found, cited] })?.content).toEqual([
+      text("I search."),
+      text("It is so"),
+    ]);
+    expect(safe({ content: [cited] })?.content).toEqual([cited]);
+  });
+
+  it("is Bedrock's reasoning, too, unless it is signed and something follows", () => {
+    expect(safe({ content: [bedrock(), text("so")] })?.content).toEqual([text("so")]);
+    expect(safe({ content: [bedrock("c2ln"), text("so")] })?.content).toEqual([bedrock("c2ln"), text("so")]);
   });
 });
 
@@ -167,6 +216,24 @@ describe("a complete reply", () => {
     ]);
   });
 
+  it("has the input of its provider's own call in its block, too", () => {
+    const content = [
+      { type: "server_tool_use", id: "s", name: "web_search", input: "", index: 1 },
+      { type: "input_json_delta", input: '{"query":', index: 1 },
+      { type: "input_json_delta", input: '"x"}', index: 1 },
+      { type: "web_search_tool_result", tool_use_id: "s", content: [], index: 2 },
+    ];
+    expect(safe({ content: [...content, text("So.")] }, true)?.content).toEqual([
+      { ...content[0], input: { query: "x" } },
+      content[3],
+      text("So."),
+    ]);
+  });
+
+  it("has its strings as they are, but for a refusal", () => {
+    expect(safe({ content: ["Hello ", "world"] as never }, true)?.content).toEqual([text("Hello "), text("world")]);
+  });
+
   it("keeps its content, its metadata and its usage", () => {
     const message = {
       name: "writer",
@@ -206,6 +273,19 @@ describe("providers take a cut reply", () => {
         ],
       },
     ],
+    ["Bedrock's reasoning without a signature", { content: [bedrock(), text("one")] }],
+    [
+      "a search of its own, and half a second one",
+      {
+        content: [
+          { type: "server_tool_use", id: "s", name: "web_search", input: {} },
+          { type: "web_search_tool_result", tool_use_id: "s", content: [] },
+          text("one"),
+          { type: "server_tool_use", id: "t", name: "web_search", input: "" },
+        ],
+      },
+    ],
+    ["blocks of LangChain's own", { content: [text("one"), { type: "server_tool_call_chunk", id: "s", args: "{" }] }],
   ])("%s (cases 15, 23, 24)", (_, message) => {
     const history: Message[] = [{ type: "human", content: "hello" }, safe(message) as Message];
     expect(providerViolations(history)).toEqual([]);
