@@ -111,6 +111,8 @@ async function fromBoundary(client: Client, threadId: string, wanted: NewRun, ch
   if (wanted.input != null || wanted.command != null || namedCheckpoint(wanted) !== undefined) return wanted;
   if (chain.overtaken || chain.last.status !== "success") return wanted;
   const history = await client.threads.getHistory(threadId, { limit: mostWrites });
+  // Where something is still to come, somebody has said from where.
+  if (history[0]?.next.length) return wanted;
   const written = history.findIndex(({ metadata }) => metadata?.source !== "update");
   const boundary = written > 0 ? history[written] : undefined;
   if (!boundary?.next.length || !boundary.checkpoint.checkpoint_id) return wanted;
