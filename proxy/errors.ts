@@ -7,6 +7,7 @@ export type ErrorCode =
   | "rollback_failed"
   | "still_running"
   | "closing"
+  | "stopped"
   | "not_stored"
   | "upstream_unreachable"
   | "upstream_failed"

@@ -37,6 +37,12 @@ export class Metrics {
     registers: [this.#registry],
   });
 
+  readonly waitingRuns = new Gauge({
+    name: "fermata_waiting_runs",
+    help: "Runs that are to be created, and wait for the end of one that is driven step by step.",
+    registers: [this.#registry],
+  });
+
   get contentType(): string {
     return this.#registry.contentType;
   }

@@ -40,6 +40,8 @@ export interface Stop {
   preferredKey: string;
   /** A pause is closed, too: what waits for a human's word is let go. */
   dismiss?: boolean;
+  /** Who waits behind the run is not to start, either. */
+  withQueue?: boolean;
 }
 
 /** All that the plan goes by, gathered once, before anything is written. */

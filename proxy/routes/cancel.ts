@@ -39,10 +39,11 @@ export function cancelRun(services: Services, passOn: PassOn): Middleware {
       // A run that was cut before is only looked after: undoing it now would be another's decision.
       const stop = services.stops.asked(run.run_id, isTerminal(run) ? "interrupt" : action);
       const insistent = clientFor(ctx.headers, services.upstream, insistentFetch());
-      const result = await asCaller(services.stops.stop(insistent, threadId, run, stop));
-      answer(ctx, await services.server.kind(ctx.headers), threadId, result);
+      // While a step is waited for, the thread isn't held.
+      return { stopped: asCaller(services.stops.stop(insistent, threadId, run, stop)) };
     };
-    await services.threads.stopping(threadId, carriedOut, callerOf(ctx.headers));
+    const found = await services.threads.stopping(threadId, carriedOut, callerOf(ctx.headers));
+    if (found) answer(ctx, await services.server.kind(ctx.headers), threadId, await found.stopped);
   };
 }
 

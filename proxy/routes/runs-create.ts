@@ -11,6 +11,7 @@ import { copyHeaders } from "../sse/pipe.ts";
 import { firstStep, isStepwise } from "../stepwise/step-body.ts";
 import { waitSteps } from "../stepwise/wait-steps.ts";
 import { type NewRun, withStrategy } from "../stop/before-run.ts";
+import { Creation } from "../stop/creation.ts";
 import { inTurn } from "../stop/in-turn.ts";
 import { Reading } from "../stop/reading.ts";
 import { callersRequest, upstreamFetch } from "../upstream.ts";
@@ -25,16 +26,16 @@ export function runsCreate(services: Services): Middleware {
   return async function createRun(ctx) {
     const threadId = requireId("thread_id", ctx.params.thread_id);
     const text = await readText(ctx.req, services.settings.bodyLimit);
-    const created = await services.threads.creating(threadId, callerOf(ctx.headers));
+    const creation = await Creation.begin(services.threads, threadId, callerOf(ctx.headers));
     try {
       if (ctx.res.destroyed) return;
       const wanted = withStrategy(asObject(text), services.settings.multitaskDefault);
       // What makes no sense is the server's to refuse.
       if (!wanted) return void (await open(services, ctx, ctx.path, text));
-      const create = (asked: NewRun) => createStoppable(services, ctx, threadId, asked, created);
-      await inTurn(services, ctx.headers, threadId, wanted, created, create);
+      const create = (asked: NewRun) => createStoppable(services, ctx, threadId, asked, creation);
+      await inTurn(services, ctx.headers, threadId, wanted, creation, create);
     } finally {
-      created();
+      creation.done();
     }
   };
 }
@@ -44,8 +45,10 @@ async function createStoppable(
   ctx: Context,
   threadId: string,
   asked: NewRun,
-  created: (runId?: string) => void,
+  creation: Creation,
 ): Promise<void> {
+  // It may have waited for its turn; who has left meanwhile has taken it back.
+  if (ctx.res.destroyed) return;
   const isWait = ctx.path.endsWith("/wait");
   const kind = await services.server.kind(ctx.headers);
   const toolMode = await services.server.toolMode(ctx.headers, services.settings);
@@ -54,7 +57,7 @@ async function createStoppable(
   const body = inSteps ? firstStep(plain) : plain;
   if (asked.on_disconnect === undefined) delete body.on_disconnect;
   if (inSteps && isWait) {
-    return await waitSteps(services, ctx, threadId, asText(body), created, asked.on_disconnect);
+    return await waitSteps(services, ctx, threadId, asText(body), creation, asked.on_disconnect);
   }
   const reading = isWait ? new Reading(services, ctx, threadId, asked.on_disconnect) : undefined;
   let runId: string | undefined;
@@ -63,7 +66,7 @@ async function createStoppable(
     const path = onStream ? ctx.path.replace(/wait$/, "stream") : ctx.path;
     const answer = await open(services, ctx, path, asText(body));
     runId = /\/runs\/([^/?]+)/.exec(answer.headers.get("content-location") ?? "")?.[1];
-    created(runId);
+    creation.done(runId);
     if (runId && inSteps) services.stepwise.begin(ctx.headers, threadId, runId);
     else if (runId) services.snapshots.watch(runId, { threadId, caller: ctx.headers, key });
     if (!reading) return passBack(ctx, await whole(answer));

@@ -6,6 +6,7 @@ import { askedModes, isAddition, stoppable } from "../sse/modes.ts";
 import { firstStep, isStepwise } from "../stepwise/step-body.ts";
 import { streamSteps } from "../stepwise/stream-steps.ts";
 import { type NewRun, withStrategy } from "../stop/before-run.ts";
+import { Creation } from "../stop/creation.ts";
 import { inTurn } from "../stop/in-turn.ts";
 import { clientFor } from "../upstream.ts";
 import { requireId } from "./ids.ts";
@@ -16,7 +17,7 @@ export function runsStream(services: Services): Middleware {
   return async function streamRun(ctx) {
     const threadId = requireId("thread_id", ctx.params.thread_id);
     const text = await readText(ctx.req, services.settings.bodyLimit);
-    const created = await services.threads.creating(threadId, callerOf(ctx.headers));
+    const creation = await Creation.begin(services.threads, threadId, callerOf(ctx.headers));
     try {
       const wanted = withStrategy(asObject(text), services.settings.multitaskDefault);
       const toolMode = await services.server.toolMode(ctx.headers, services.settings);
@@ -30,7 +31,7 @@ export function runsStream(services: Services): Middleware {
             wantsValues: askedModes(asked).includes("values"),
             onDisconnect: asked.on_disconnect,
             onRun(runId) {
-              created(runId);
+              creation.done(runId);
               return services.stepwise.begin(ctx.headers, threadId, runId);
             },
           });
@@ -43,7 +44,7 @@ export function runsStream(services: Services): Middleware {
           wantsValues: askedModes(asked ?? {}).includes("values"),
           onDisconnect: asked?.on_disconnect,
           onRun(runId) {
-            created(runId);
+            creation.done(runId);
             services.snapshots.watch(runId, { threadId, caller: ctx.headers, key });
           },
           stream: (fetch, signal) =>
@@ -52,10 +53,10 @@ export function runsStream(services: Services): Middleware {
             }),
         });
       };
-      if (wanted) await inTurn(services, ctx.headers, threadId, wanted, created, create);
+      if (wanted) await inTurn(services, ctx.headers, threadId, wanted, creation, create);
       else await create(undefined);
     } finally {
-      created();
+      creation.done();
     }
   };
 }

@@ -10,8 +10,8 @@ type SeenClient = { runs: Pick<Client["runs"], "list">; threads: Pick<Client["th
 
 /**
  * The run as clients are to see it: a step is the whole run, under the first
- * one's id, and `running` as long as that lives. Any other run is as it is,
- * and costs nothing.
+ * one's id, and `running` as long as that lives, unless it waits behind
+ * another run. Any other run is as it is, and costs nothing.
  */
 export async function asSeen(client: SeenClient, threadId: string, run: Run): Promise<Run> {
   const firstId = firstOf(run);
@@ -19,9 +19,13 @@ export async function asSeen(client: SeenClient, threadId: string, run: Run): Pr
   return chain ? await wholeRun(client, threadId, chain) : run;
 }
 
-/** The active runs as clients are to see them: without flags, and each run that is driven step by step once. */
+/**
+ * The active runs as clients are to see them: without flags, and each run that
+ * is driven step by step once; also the one that rests between two of its steps,
+ * if nothing else is active.
+ */
 export async function activeAsSeen(client: SeenClient, threadId: string, active: Run[]): Promise<Run[]> {
-  if (!active.some((run) => flagOf(run) || firstOf(run))) return active;
+  if (active.length > 0 && !active.some((run) => flagOf(run) || firstOf(run))) return active;
   const all = await allRuns(client, threadId);
   const seen = new Map<string, Run>();
   for (const run of active.filter((one) => !flagOf(one))) {
@@ -30,17 +34,13 @@ export async function activeAsSeen(client: SeenClient, threadId: string, active:
     if (!isTerminal(whole)) seen.set(whole.run_id, whole);
   }
   if (seen.size > 0) return [...seen.values()];
-  return await restingAmong(client, threadId, all);
-}
-
-/** The run that rests between two of its steps, if these are all of the thread's runs and one does. */
-export async function restingAmong(client: SeenClient, threadId: string, all: Run[]): Promise<Run[]> {
   const chain = latestChain(all);
   const whole = chain && (await wholeRun(client, threadId, chain));
   return whole && !isTerminal(whole) ? [whole] : [];
 }
 
 async function wholeRun(client: SeenClient, threadId: string, chain: Chain): Promise<Run> {
+  if (chain.queued) return chain.first;
   return { ...chain.first, status: (await isAlive(client, threadId, chain)) ? "running" : chain.last.status };
 }
 

@@ -1,6 +1,7 @@
 import type { Run } from "@langchain/langgraph-sdk";
 import type { State } from "../core/cut.ts";
 import { isObject } from "../core/message.ts";
+import { byAge } from "../stop/list-runs.ts";
 import { isTerminal } from "../stop/settle.ts";
 import { type Breakpoints, firstOf, stepOf } from "./step-body.ts";
 
@@ -15,10 +16,15 @@ export interface Chain {
   flags: Run[];
   /** Another run was created since. */
   overtaken: boolean;
+  /** Its first step waits in the server's queue, behind another run. */
+  queued: boolean;
 }
 
 /** In a flag's metadata: the id of the run that is to stop. */
 export const flagKey = "fermata_stop";
+
+/** In a flag's metadata: who waits behind the run is not to start, either. */
+export const queueKey = "fermata_stop_queue";
 
 /** The run that the flag, which is one itself, is to stop; undefined for any other run. */
 export const flagOf = ({ metadata }: Pick<Run, "metadata">): string | undefined => {
@@ -26,11 +32,14 @@ export const flagOf = ({ metadata }: Pick<Run, "metadata">): string | undefined 
   return typeof id === "string" ? id : undefined;
 };
 
+/** Whether the flag concerns those who wait behind the run, too. */
+export const stopsQueue = ({ metadata }: Pick<Run, "metadata">): boolean =>
+  isObject(metadata) && metadata[queueKey] === true;
+
 /** The chain that a run of this id began, or undefined if it began none. */
 export function chainOf(runs: Run[], firstId: string): Chain | undefined {
   const first = runs.find(({ run_id }) => run_id === firstId);
   if (!first || !stepOf(first)) return undefined;
-  const byAge = (a: Run, b: Run) => Date.parse(a.created_at) - Date.parse(b.created_at);
   const steps = runs.filter((run) => firstOf(run) === firstId && !flagOf(run)).sort(byAge);
   const last = steps.at(-1) ?? first;
   const others = runs.filter((run) => !steps.includes(run) && !flagOf(run));
@@ -40,6 +49,7 @@ export function chainOf(runs: Run[], firstId: string): Chain | undefined {
     last,
     flags: runs.filter((run) => flagOf(run) === firstId),
     overtaken: others.some((run) => byAge(run, last) > 0),
+    queued: last.status === "pending" && others.some((run) => !isTerminal(run) && byAge(run, last) < 0),
   };
 }
 
@@ -53,19 +63,24 @@ export function latestChain(runs: Run[]): Chain | undefined {
 /**
  * Where a chain stands whose last step has ended, by the state that it left:
  * `resting` at a boundary, from where it is to be driven on; `paused` where
- * the graph or the run's creator wants it to; or `over`.
+ * the graph or the run's creator wants it to; or `over`. Where somebody has
+ * written since, it is theirs to go on from there.
  */
 export type Standing = "resting" | "paused" | "over";
 
 /** `ran` are the nodes that the last step has run, if it is known. */
 export function standingOf(
   { last, overtaken }: Pick<Chain, "last" | "overtaken">,
-  state: Pick<State, "next" | "tasks">,
+  state: Pick<State, "next" | "tasks" | "metadata">,
   { before, after }: Breakpoints,
   ran: string[] = [],
 ): Standing {
   if (last.status !== "success" || overtaken || state.next.length === 0) return "over";
   if (state.tasks.some(({ interrupts }) => (interrupts?.length ?? 0) > 0)) return "paused";
   if (state.next.some((node) => before.includes(node)) || ran.some((node) => after.includes(node))) return "paused";
-  return "resting";
+  return isLeftBy(last, state) ? "resting" : "over";
 }
+
+/** Whether the thread's head is what the step has come to. */
+export const isLeftBy = ({ run_id }: Pick<Run, "run_id">, { metadata }: Pick<State, "metadata">): boolean =>
+  metadata?.source === "loop" && metadata.run_id === run_id;

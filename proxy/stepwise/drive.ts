@@ -1,11 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client, Run } from "@langchain/langgraph-sdk";
 import type { State } from "../core/cut.ts";
+import { ProxyError } from "../errors.ts";
 import type { RunBody } from "../sse/modes.ts";
 import { readState } from "../stop/reconcile.ts";
 import { isTerminal } from "../stop/settle.ts";
 import { statusOf } from "../upstream.ts";
-import type { Chain } from "./chain.ts";
+import { type Chain, isLeftBy, type Standing, stopsQueue } from "./chain.ts";
+import { clearFlags, flagsOf } from "./flags.ts";
 import { readChain } from "./read-chain.ts";
 import { standingIn } from "./standing.ts";
 import { mostSteps, nextStep, templateOf } from "./step-body.ts";
@@ -29,8 +31,13 @@ export interface DriveServices {
   create: (body: RunBody) => Promise<string>;
   /** Honours the stop that somebody has asked for, at the boundary where the chain rests. */
   honour: (chain: Chain) => Promise<void>;
-  /** The run is over; the server may call its thread `interrupted` all the same. */
+  /** Whether the server calls the thread what it is, the run being over; if not, `tidy` sees to it. */
+  isTidy: () => Promise<boolean>;
   tidy: (first: Run) => Promise<void>;
+  /** Resolves when a run that was cancelled is dealt with. */
+  settled: (run: Run) => Promise<unknown>;
+  /** Whether nobody carries the step out any more. */
+  isAbandoned: (run: Run) => Promise<boolean>;
   signal: AbortSignal;
 }
 
@@ -51,6 +58,12 @@ export class Drive {
   #restingSince?: number;
   /** A stop was asked for. */
   #flagged = false;
+  /** Stops that were asked for of the whole thread, by their flags' ids. */
+  #ofThread = new Set<string>();
+  /** How many wait for the run's end, and have to know of such stops. */
+  #waiting = 0;
+  /** The run was cancelled in the server's queue, or behind the proxy's back. */
+  #cancelled = false;
   /** Resolves when the run is over, however it ended. */
   readonly over: Promise<Ending>;
   #hint = newHint();
@@ -69,6 +82,21 @@ export class Drive {
     this.#hint.open();
   }
 
+  /**
+   * Waits for the run's end, to have the next turn. Resolves to whether there
+   * is none: the whole thread was stopped meanwhile, by others than `before`.
+   */
+  async wasStoppedBefore(before: Run[]): Promise<boolean> {
+    this.#waiting += 1;
+    try {
+      await this.over;
+    } finally {
+      this.#waiting -= 1;
+    }
+    const known = new Set(before.map(({ run_id }) => run_id));
+    return this.#cancelled || [...this.#ofThread].some((id) => !known.has(id));
+  }
+
   async #run(): Promise<Ending> {
     let failingSince: number | undefined;
     let known: Chain | undefined;
@@ -79,9 +107,10 @@ export class Drive {
         known = next;
         failingSince = undefined;
       } catch (error) {
+        if (this.#services.signal.aborted) throw closing(this.#firstId);
         const status = statusOf(error) ?? 502;
         failingSince ??= Date.now();
-        if (this.#services.signal.aborted || status < 500 || Date.now() > failingSince + patience) throw error;
+        if (status < 500 || Date.now() > failingSince + patience) throw error;
         known = undefined;
         await this.#wait();
       }
@@ -92,38 +121,49 @@ export class Drive {
   async #goOn(known: Chain | undefined): Promise<Chain | Ending | undefined> {
     const { client } = this.#services;
     const chain = known ?? (await readChain(client, this.#threadId, this.#firstId));
-    if (!chain) return "over";
+    if (!chain) return "stopped";
     this.steps.publish(chain.steps.map(({ run_id }) => run_id));
-    if (!isTerminal(chain.last)) {
-      const { signal } = this.#services;
-      await whenEnded(client, this.#threadId, chain.last.run_id, { signal, hint: this.#hint.opened });
-      this.#hint = newHint();
-      this.#restingSince = undefined;
-      // Read anew: a stop that was asked for meanwhile may have been lowered by the time that a step is created.
-      return undefined;
-    }
+    if (!isTerminal(chain.last)) return await this.#stepOf(chain);
     const state = await readState(client, this.#threadId);
     const standing = await standingIn(client, this.#threadId, chain, state);
-    if (standing !== "resting") {
-      if (this.#flagged && standing === "over") return "stopped";
-      if (isDone(chain, state) && this.#drives) await this.#services.tidy(chain.first);
-      return standing;
-    }
-    if (chain.flags.length > 0) return await this.#letStop(chain);
+    // Another replica may have gone on from there.
+    if (known && standing !== "resting") return undefined;
+    // Looked for last: whoever raises one later waits until the next step is begun, or refused.
+    const flags = await this.#flags();
+    if (standing !== "resting") return await this.#end(chain, standing, state, flags);
+    if (flags.length > 0) return await this.#letStop(chain);
     if (chain.steps.length >= mostSteps(templateOf(chain.first))) {
       this.#flagged = true;
       await this.#services.honour(chain);
       return undefined;
     }
-    if (!this.#drives && !this.#hasRested()) {
-      await this.#wait();
-      return undefined;
-    }
+    if (!this.#drives && !this.#hasRested()) return await this.#wait();
     return await this.#create(chain);
   }
 
+  /** Waits for the end of the step that runs. */
+  async #stepOf(chain: Chain): Promise<Chain | Ending | undefined> {
+    const { client, signal, isAbandoned } = this.#services;
+    const each = async () => {
+      if (this.#waiting > 0) await this.#flags();
+    };
+    const watch = { signal, each, isAbandoned, hint: this.#hint.opened };
+    const last = await whenEnded(client, this.#threadId, chain.last.run_id, watch);
+    this.#hint = newHint();
+    this.#restingSince = undefined;
+    // It is dealt with when it is stopped, or before the next message.
+    if (!isTerminal(last)) return "over";
+    // Another's next step would have to be found.
+    return this.#drives ? { ...chain, steps: [...chain.steps.slice(0, -1), last], last } : undefined;
+  }
+
+  async #flags(): Promise<Run[]> {
+    const flags = await flagsOf(this.#services.client, this.#threadId, this.#firstId);
+    for (const flag of flags) if (stopsQueue(flag)) this.#ofThread.add(flag.run_id);
+    return flags;
+  }
+
   async #create(chain: Chain): Promise<Chain | undefined> {
-    const before = chain.steps.length;
     try {
       const runId = await this.#services.create(nextStep(templateOf(chain.first), this.#firstId));
       this.#drives = true;
@@ -134,10 +174,8 @@ export class Drive {
       // Something else is active: a stop, or a step that another replica has created.
       if (![409, 422].includes(statusOf(error) ?? 0)) throw error;
       const now = await readChain(this.#services.client, this.#threadId, this.#firstId);
-      if (now && now.flags.length > 0) this.#flagged = true;
-      if (!now || now.flags.length > 0 || now.steps.length > before) return now;
-      await this.#wait();
-      return undefined;
+      if (now && now.steps.length > chain.steps.length) return now;
+      return await this.#wait();
     }
   }
 
@@ -148,14 +186,33 @@ export class Drive {
     else await this.#wait();
   }
 
+  async #end(chain: Chain, standing: Standing, state: State, flags: Run[]): Promise<Ending | undefined> {
+    const { client, isTidy, tidy, settled } = this.#services;
+    if (chain.last.status === "interrupted") {
+      this.#cancelled = true;
+      await settled(chain.last);
+    } else if (isDone(chain, state) && !(await isTidy())) {
+      if (!this.#drives && !this.#hasRested()) return await this.#wait();
+      await tidy(chain.first);
+    }
+    await clearFlags(client, this.#threadId, flags);
+    if (standing === "paused") return "paused";
+    const isHonoured = chain.last.status === "success" && !isLeftBy(chain.last, state);
+    return this.#flagged || this.#cancelled || isHonoured ? "stopped" : "over";
+  }
+
   #hasRested(): boolean {
     this.#restingSince ??= Date.now();
     return Date.now() - this.#restingSince >= restedEnough;
   }
 
-  async #wait(): Promise<void> {
+  async #wait(): Promise<undefined> {
     await delay(pause, undefined, { signal: this.#services.signal });
   }
+}
+
+function closing(runId: string): ProxyError {
+  return new ProxyError(503, "closing", `Run ${runId} goes on: this replica is closed before its end. Ask again.`);
 }
 
 function newHint(): { opened: Promise<void>; open: () => void } {
@@ -167,5 +224,5 @@ function newHint(): { opened: Promise<void>; open: () => void } {
 }
 
 /** It has come to its end, and nobody has written since. */
-const isDone = ({ last, overtaken }: Chain, { next, metadata }: State): boolean =>
-  last.status === "success" && !overtaken && next.length === 0 && metadata?.source === "loop";
+const isDone = ({ last, overtaken }: Chain, state: State): boolean =>
+  last.status === "success" && !overtaken && state.next.length === 0 && isLeftBy(last, state);

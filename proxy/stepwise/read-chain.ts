@@ -1,5 +1,6 @@
 import type { Client, Run } from "@langchain/langgraph-sdk";
-import { type Chain, chainOf, latestChain } from "./chain.ts";
+import { everyRun } from "../stop/list-runs.ts";
+import { type Chain, chainOf } from "./chain.ts";
 
 const fields = [
   "run_id",
@@ -15,16 +16,11 @@ const fields = [
 type ListClient = { runs: Pick<Client["runs"], "list"> };
 
 /** The thread's runs with what they carry. */
-export async function allRuns({ runs }: ListClient, threadId: string): Promise<Run[]> {
-  return await runs.list(threadId, { limit: 1000, select: [...fields] as never });
+export async function allRuns(client: ListClient, threadId: string): Promise<Run[]> {
+  return await everyRun(client, threadId, fields);
 }
 
 /** The chain that this run began, or undefined if it began none. */
 export async function readChain(client: ListClient, threadId: string, firstId: string): Promise<Chain | undefined> {
   return chainOf(await allRuns(client, threadId), firstId);
-}
-
-/** The chain that has the thread now, if any. */
-export async function chainOn(client: ListClient, threadId: string): Promise<Chain | undefined> {
-  return latestChain(await allRuns(client, threadId));
 }

@@ -3,6 +3,8 @@ import { insistentFetch } from "../insist.ts";
 import { asText } from "../read-body.ts";
 import type { Services } from "../services.ts";
 import type { RunBody } from "../sse/modes.ts";
+import { isAbandoned } from "../stop/is-abandoned.ts";
+import { stoppedElsewhere } from "../stop/stopped-elsewhere.ts";
 import { callerHeaders, clientFor, upstreamFetch } from "../upstream.ts";
 import { Drive } from "./drive.ts";
 import { setIdle } from "./set-idle.ts";
@@ -47,9 +49,10 @@ export class Stepwise {
           const insistent = clientFor(caller, upstream, insistentFetch());
           await stops.stop(insistent, threadId, { ...first, status: "running" }, stops.asked(runId));
         },
-        async tidy(first) {
-          if ((await server.kind()) === "js") await setIdle(client, threadId, first);
-        },
+        isTidy: async () => (await server.kind()) !== "js" || (await client.threads.get(threadId)).status === "idle",
+        tidy: (first) => setIdle(client, threadId, first),
+        settled: (run) => stoppedElsewhere(client, threadId, run.run_id, stops.preferredKey),
+        isAbandoned: (run) => isAbandoned(client, { server }, threadId, run),
         signal: this.#closing.signal,
       },
       threadId,

@@ -1,37 +1,62 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client, Run } from "@langchain/langgraph-sdk";
 import type { Stop } from "../core/cut.ts";
+import type { Services } from "../services.ts";
+import { isAbandoned } from "../stop/is-abandoned.ts";
 import { isTerminal } from "../stop/settle.ts";
-import type { StopResult } from "../stop/stop-run.ts";
+import type { StopResult, StopRunServices } from "../stop/stop-run.ts";
 import { raiseFlag } from "./flags.ts";
 import { honourStop } from "./honour.ts";
 import { readChain } from "./read-chain.ts";
 import { whenEnded } from "./when-ended.ts";
 
-/** Who has read the thread's runs just before the flag was raised has been refused a step by then, in milliseconds. */
-const held = 150;
+/**
+ * A flag is up for so long at least, in milliseconds: who has looked for one
+ * just before it was raised has asked for the next step by then, and been refused.
+ */
+const held = 300;
+
+type Needed = StopRunServices & Pick<Services, "threads">;
 
 /**
  * Stops a run that is driven step by step at the next boundary: the step that
- * runs ends as it would, and no other one begins.
+ * runs ends as it would, and no other one begins. Reads of the thread are held
+ * only while something is written.
  */
-export async function stopChain(client: Client, threadId: string, first: Run, stop: Stop): Promise<StopResult> {
+export async function stopChain(
+  client: Client,
+  services: Needed,
+  threadId: string,
+  first: Run,
+  stop: Stop,
+): Promise<StopResult> {
   for (;;) {
-    await raiseFlag(client, threadId, first);
+    await raiseFlag(client, threadId, first, stop);
     const seen = delay(held);
-    await atRest(client, threadId, first.run_id);
+    const last = await lastAtRest(client, services, threadId, first.run_id);
     await seen;
-    const result = await honourStop(client, threadId, first.run_id, stop);
+    const honour = () => honourStop(client, services, threadId, first.run_id, stop, last);
+    const result = await services.threads.stopping(threadId, honour);
+    if (!result) continue;
     if (result.outcome !== "superseded") return result;
     const chain = await readChain(client, threadId, first.run_id);
     if (!chain || chain.overtaken) return result;
   }
 }
 
-async function atRest(client: Client, threadId: string, firstId: string): Promise<void> {
+/** The step that the run rests behind, or that nobody carries out any more; undefined if the run is gone. */
+async function lastAtRest(
+  client: Client,
+  services: Needed,
+  threadId: string,
+  firstId: string,
+): Promise<Run | undefined> {
   for (;;) {
-    const chain = await readChain(client, threadId, firstId);
-    if (!chain || isTerminal(chain.last)) return;
-    await whenEnded(client, threadId, chain.last.run_id);
+    const last = (await readChain(client, threadId, firstId))?.last;
+    if (!last || isTerminal(last)) return last;
+    const ended = await whenEnded(client, threadId, last.run_id, {
+      isAbandoned: (run) => isAbandoned(client, services, threadId, run),
+    });
+    if (!isTerminal(ended)) return ended;
   }
 }

@@ -2,6 +2,7 @@ import type { Context } from "koa";
 import { UpstreamAnswer } from "../errors.ts";
 import { asObject } from "../read-body.ts";
 import type { Services } from "../services.ts";
+import type { Creation } from "../stop/creation.ts";
 import { Reading } from "../stop/reading.ts";
 import { callerHeaders, upstreamFetch } from "../upstream.ts";
 import { answerWhenOver } from "./when-over.ts";
@@ -12,7 +13,7 @@ export async function waitSteps(
   ctx: Context,
   threadId: string,
   body: string,
-  created: (runId: string) => void,
+  creation: Creation,
   onDisconnect: unknown,
 ): Promise<void> {
   const answer = await upstreamFetch(`${services.upstream.url}/threads/${threadId}/runs`, {
@@ -25,7 +26,7 @@ export async function waitSteps(
   if (!answer.ok || typeof runId !== "string") {
     throw new UpstreamAnswer(answer.status, text, answer.headers);
   }
-  created(runId);
+  creation.done(runId);
   const reading = new Reading(services, ctx, threadId, onDisconnect);
   reading.begin(runId);
   try {

@@ -8,8 +8,10 @@ import type { Services } from "../services.ts";
 import type { RunBody } from "../sse/modes.ts";
 import { flagOf } from "../stepwise/chain.ts";
 import { hasSteps, makeWay } from "../stepwise/make-way.ts";
+import { isStepwise } from "../stepwise/step-body.ts";
 import { clientFor } from "../upstream.ts";
 import { fromHead, isStale, unheardTurns } from "./catch-up.ts";
+import type { Creation } from "./creation.ts";
 import { isDoubleTexting, stopForNewRun } from "./double-texting.ts";
 import { heal } from "./heal.ts";
 import { listRuns } from "./list-runs.ts";
@@ -18,7 +20,7 @@ import { isTerminal } from "./settle.ts";
 
 type Needed = Pick<
   Services,
-  "stops" | "readers" | "snapshots" | "server" | "settings" | "log" | "upstream" | "stepwise"
+  "stops" | "readers" | "snapshots" | "server" | "settings" | "log" | "upstream" | "stepwise" | "metrics"
 >;
 
 /** What is asked of the new run, as far as it concerns the one before it. */
@@ -28,6 +30,13 @@ export interface NewRun extends RunBody {
   command?: unknown;
   checkpoint?: unknown;
   checkpoint_id?: unknown;
+}
+
+/** It, as it is to be created. */
+export interface ReadyRun {
+  run: NewRun;
+  /** Nothing else may be active when it is: it would come between two steps of one that is driven step by step. */
+  alone: boolean;
 }
 
 /** The run as it is asked for, with the strategy that runs without one have here. */
@@ -51,18 +60,18 @@ export function withStrategy(wanted: NewRun | undefined, strategy: string | unde
  * Double texting fails if it can't be done. A thread that can't be looked
  * after otherwise is no worse than it was: the new run has its turn.
  *
- * All of it in the name of the `caller`, whose headers these are. `onWait` is
- * called before a wait that only a stop may end.
+ * All of it in the name of the `caller`, whose headers these are. The creation
+ * is let go during a wait that may be long.
  */
 export async function beforeRun(
   services: Needed,
   caller: IncomingHttpHeaders,
   threadId: string,
   asked: NewRun,
-  onWait: () => void = () => undefined,
-): Promise<NewRun> {
-  const run = await inTurn(services, caller, threadId, asked, onWait);
-  return (await services.server.kind(caller)) === "js" ? onHead(run) : run;
+  creation: Creation,
+): Promise<ReadyRun> {
+  const { run, ...ready } = await inTurn(services, caller, threadId, asked, creation);
+  return { ...ready, run: (await services.server.kind(caller)) === "js" ? onHead(run) : run };
 }
 
 async function inTurn(
@@ -70,24 +79,27 @@ async function inTurn(
   caller: IncomingHttpHeaders,
   threadId: string,
   asked: NewRun,
-  onWait: () => void,
-): Promise<NewRun> {
+  creation: Creation,
+): Promise<ReadyRun> {
   const client = clientFor(caller, services.upstream, insistentFetch());
   let wanted = asked;
   let runs = await firstLook(services, caller, threadId, wanted);
+  const alone = isStepwise(asked) || hasSteps(runs);
   if (hasSteps(runs)) {
-    wanted = await makeWay(services, caller, client, threadId, wanted, onWait);
+    wanted = await makeWay(services, caller, client, threadId, wanted, creation);
     runs = (await firstLook(services, caller, threadId, wanted)).filter((run) => !flagOf(run));
   }
   const active = runs.filter((run) => !isTerminal(run));
   const stopped = await stopForNewRun(client, services, threadId, wanted, active);
-  if (!stopped && active.length > 0) return await withoutSurplus(client, threadId, wanted, services, true);
+  if (!stopped && active.length > 0) {
+    return { run: await withoutSurplus(client, threadId, wanted, services, true), alone: false };
+  }
   const stale = isMessage(wanted) && (await fallsBehind(client, services, threadId, wanted, runs));
   const latest = runs.at(-1);
   const isNew = isMessage(wanted) && (stale || namedCheckpoint(wanted) === undefined);
   if (!stopped && isNew && latest && services.settings.heal) await heal(client, services, threadId, latest);
   const run = stale ? await fromHead(client, threadId, wanted) : wanted;
-  return await withoutSurplus(client, threadId, run, services, false);
+  return { run: await withoutSurplus(client, threadId, run, services, false), alone };
 }
 
 async function firstLook(services: Needed, caller: IncomingHttpHeaders, threadId: string, wanted: NewRun) {

@@ -60,9 +60,11 @@ export class HangUps {
     const client = clientFor(caller, upstream, insistentFetch());
     const stop = async () => {
       const run = await asSeen(client, threadId, await client.runs.get(threadId, runId));
-      if (!isTerminal(run)) await stops.stop(client, threadId, run, stops.asked(runId));
+      // While a step is waited for, the thread isn't held.
+      return { stopped: isTerminal(run) ? undefined : stops.stop(client, threadId, run, stops.asked(run.run_id)) };
     };
-    threads.stopping(threadId, stop).catch((error: unknown) => {
+    const stopped = threads.stopping(threadId, stop).then((found) => found.stopped);
+    stopped.catch((error: unknown) => {
       log.error({ err: error, thread_id: threadId, run_id: runId }, "stop after a hang-up failed");
     });
   }

@@ -4,6 +4,7 @@ import type { State } from "../core/cut.ts";
 import type { Write } from "../core/plan.ts";
 import { ProxyError } from "../errors.ts";
 import { statusOf } from "../upstream.ts";
+import { byAge, everyRun } from "./list-runs.ts";
 
 /** The calls that reconciling makes. */
 export interface ReconcileClient {
@@ -105,7 +106,7 @@ export async function hasNewerRun(
   threadId: string,
   run: Run,
 ): Promise<boolean> {
-  const others = await runs.list(threadId, { limit: 1000, select: ["run_id", "created_at"] });
+  const others = await everyRun({ runs }, threadId, ["run_id", "created_at"]);
   return others.some(
     ({ run_id, created_at }) => run_id !== run.run_id && Date.parse(created_at) > Date.parse(run.created_at),
   );
@@ -120,7 +121,7 @@ export async function belongsToAnother(
   threadId: string,
   run: Run,
 ): Promise<boolean> {
-  const others = await runs.list(threadId, { limit: 1000, select: ["run_id", "status", "created_at"] });
+  const others = await everyRun({ runs }, threadId, ["run_id", "status", "created_at"]);
   return others.some(({ run_id, created_at, status }) => {
     if (run_id === run.run_id) return false;
     if (status === "pending" || status === "running") return true;
@@ -144,7 +145,5 @@ export async function activeRuns({ runs }: { runs: Pick<Client["runs"], "list"> 
   const pending = await runs.list(threadId, { status: "pending", limit: 100 });
   const running = await runs.list(threadId, { status: "running", limit: 100 });
   const found = new Map([...pending, ...running].map((run) => [run.run_id, run]));
-  return [...found.values()]
-    .filter(({ status }) => status === "running" || status === "pending")
-    .sort((a, b) => Date.parse(a.created_at) - Date.parse(b.created_at) || a.run_id.localeCompare(b.run_id));
+  return [...found.values()].filter(({ status }) => status === "running" || status === "pending").sort(byAge);
 }

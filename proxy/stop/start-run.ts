@@ -8,6 +8,7 @@ import type { Services } from "../services.ts";
 import { keyed, type RunBody, snapshotKey } from "../sse/modes.ts";
 import { callersRequest, clientFor, upstreamFetch } from "../upstream.ts";
 import { beforeRun } from "./before-run.ts";
+import { Creation } from "./creation.ts";
 import { isDoubleTexting } from "./double-texting.ts";
 import { listRuns } from "./list-runs.ts";
 
@@ -42,24 +43,26 @@ export interface Starter {
  */
 export async function startRun(services: Services, starter: Starter, command: RunStart) {
   const { threadId, caller } = starter;
-  const created = await services.threads.creating(threadId, callerOf(caller));
+  const creation = await Creation.begin(services.threads, threadId, callerOf(caller));
   try {
-    if (starter.gone()) return void created();
+    if (starter.gone()) return void creation.done();
     const { params } = command;
     // The server's own default for these is to wait for its turn.
     const strategy = params.multitaskStrategy ?? services.settings.multitaskDefault ?? "enqueue";
-    const wanted = await beforeRun(services, caller, threadId, { ...params, multitask_strategy: strategy });
+    const asked = { ...params, multitask_strategy: strategy };
+    const { run: wanted } = await beforeRun(services, caller, threadId, asked, creation);
+    if (starter.gone()) return void creation.done();
     // What has come in between is not to be cut, but waited for.
     const multitaskStrategy = isDoubleTexting(wanted) ? "enqueue" : strategy;
     const { body, key } = keyed({ ...wanted, multitask_strategy: params.multitask_strategy, multitaskStrategy });
     const answer = send(services, starter, { ...command, params: body });
     void idOf(services, starter, key, answer).then((runId) => {
-      created(runId);
+      creation.done(runId);
       if (runId) services.snapshots.watch(runId, { threadId, caller, key });
     });
     return { answer };
   } catch (error) {
-    created();
+    creation.done();
     throw error;
   }
 }

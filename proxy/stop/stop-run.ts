@@ -28,7 +28,7 @@ export interface StopResult extends Report {
   values: unknown;
 }
 
-type Needed = Pick<Services, "snapshots" | "server"> & { settings: Pick<Settings, "heal"> };
+export type StopRunServices = Pick<Services, "snapshots" | "server"> & { settings: Pick<Settings, "heal"> };
 
 const nothingStreamed: Transcript = { whole: true, replies: [], calls: new Map() };
 
@@ -41,7 +41,7 @@ const nothingStreamed: Transcript = { whole: true, replies: [], calls: new Map()
  */
 export async function stopRun(
   client: Client,
-  services: Needed,
+  services: StopRunServices,
   threadId: string,
   run: Run,
   stop: Stop,
@@ -140,7 +140,7 @@ const isUnheard = (before: Run["status"], { metadata }: State, { runId }: Stop):
   before === "pending" && metadata?.run_id !== runId;
 
 /** Asks for the cancel and waits for the end side by side: some servers answer only when the run is over, or long after. */
-async function cancel(client: Client, services: Needed, threadId: string, run: Run): Promise<Run> {
+async function cancel(client: Client, services: StopRunServices, threadId: string, run: Run): Promise<Run> {
   const { run_id: runId } = run;
   const abandoned = (now: Run) => isAbandoned(client, services, threadId, now);
   if (isTerminal(run)) return await settle(client, threadId, runId, abandoned);

@@ -1,10 +1,12 @@
 import type { Client, Run } from "@langchain/langgraph-sdk";
 import type { Action, Keep } from "../core/cut.ts";
 import type { Services } from "../services.ts";
-import { activeAsSeen, asSeen, restingAmong } from "../stepwise/as-seen.ts";
+import { activeAsSeen, asSeen } from "../stepwise/as-seen.ts";
 import { flagOf } from "../stepwise/chain.ts";
+import { clearFlags } from "../stepwise/flags.ts";
 import { firstOf } from "../stepwise/step-body.ts";
 import { cancelQueued } from "./cancel-queued.ts";
+import { everyRun } from "./list-runs.ts";
 import { activeRuns, readState } from "./reconcile.ts";
 import { RollbackRefused } from "./rollback-refused.ts";
 import { isTerminal } from "./settle.ts";
@@ -60,14 +62,19 @@ export async function stopThread(
     if (!Array.isArray(runs)) return runs;
     const [first, ...queued] = runs;
     if (!first) return await nothingRuns(services, client, threadId, asked);
-    // A run that is driven step by step ends between two steps in any case.
-    const waits = asked.when === "after-step" && !isTerminal(first) && !firstOf(first);
+    const runsNow = first.status === "running";
+    // It ends between two steps in any case.
+    const isDriven = runsNow && firstOf(first) !== undefined;
+    const waits = runsNow && (isDriven || asked.when === "after-step");
     await cancelQueued(client, threadId, waits ? queued : runs, waits ? 1 : 2);
-    return waits ? { first, queued } : await stopAll(services, client, threadId, runs, asked);
+    const answer = waits && !isDriven ? undefined : stopAll(services, client, threadId, runs, asked);
+    // While a step is waited for, the thread isn't held.
+    return isDriven || !answer ? { first, queued, answer } : await answer;
   };
   const found = await threads.stopping(threadId, look, caller);
   if (!("first" in found)) return found;
-  const { first, queued } = found;
+  const { first, queued, answer } = found;
+  if (answer) return await answer;
   let now = await stepEnds.ended(client, threadId, first);
   if (now?.status === "interrupted") {
     // Perhaps through another replica, which may have more to do: to keep what was said, or to take the turn back.
@@ -134,7 +141,7 @@ async function stopOne(
   client: Client,
   threadId: string,
   run: Run,
-  { action, keep, dismiss }: ThreadStop,
+  { action, keep, dismiss, scope }: ThreadStop,
 ): Promise<StopResult> {
   if (isTerminal(run) && run.status !== "interrupted" && !dismiss) {
     readers.stoppedTooLate(run.run_id);
@@ -142,7 +149,7 @@ async function stopOne(
   }
   // A run that was cut before is only looked after, never undone.
   const stop = stops.asked(run.run_id, isTerminal(run) ? "interrupt" : action, keep);
-  return await stops.stop(client, threadId, run, { ...stop, dismiss });
+  return await stops.stop(client, threadId, run, { ...stop, dismiss, withQueue: scope === "thread" });
 }
 
 /** Asked again after a stop, it answers as it did; what waits for an approval is dismissed, if it is to be; otherwise the thread is idle. */
@@ -153,14 +160,9 @@ async function nothingRuns(
   { dismiss }: ThreadStop,
 ): Promise<StopAnswer> {
   const last = stops.lastOn(threadId);
-  const all = await client.runs.list(threadId, { limit: 100 });
-  const [resting] = await restingAmong(client, threadId, all);
-  if (resting) {
-    const result = await stops.stop(client, threadId, resting, stops.asked(resting.run_id));
-    return sumUp(threadId, [{ run: resting, result }]);
-  }
-  const runs = all.filter((run) => !flagOf(run));
-  const latest = runs.sort((a, b) => Date.parse(a.created_at) - Date.parse(b.created_at)).at(-1);
+  const all = await everyRun(client, threadId);
+  await clearFlags(client, threadId, all.filter(flagOf));
+  const latest = all.filter((run) => !flagOf(run)).at(-1);
   const waits = dismiss && latest !== undefined && (await readState(client, threadId)).next.length > 0;
   if (!waits && last && (!latest || Date.parse(latest.created_at) <= Date.parse(last.run.created_at))) {
     return sumUp(threadId, [last]);
@@ -169,6 +171,9 @@ async function nothingRuns(
     if (latest) readers.stoppedTooLate(latest.run_id);
     return { ...sumUp(threadId, []), outcome: "idle" };
   }
-  const result = await stops.stop(client, threadId, latest, { ...stops.asked(latest.run_id), dismiss });
-  return sumUp(threadId, [{ run: latest, result }]);
+  const run = await client.runs.get(threadId, latest.run_id);
+  // The turn is the whole run's, of which this is the last step.
+  const runId = firstOf(run) ?? run.run_id;
+  const result = await stops.stop(client, threadId, run, { ...stops.asked(runId), dismiss });
+  return sumUp(threadId, [{ run: { run_id: runId }, result }]);
 }

@@ -5,7 +5,6 @@ import { firstOf } from "../stepwise/step-body.ts";
 import { stopChain } from "../stepwise/stop-chain.ts";
 import { remember } from "./remember.ts";
 import { resultOfRefused } from "./rollback-refused.ts";
-import { isTerminal } from "./settle.ts";
 import { type StopResult, stopRun } from "./stop-run.ts";
 
 type Needed = Pick<Services, "threads" | "readers" | "snapshots" | "server" | "metrics" | "settings">;
@@ -51,14 +50,12 @@ export class Stops {
     const running = this.#running.get(stop.runId);
     // The first one's failure may be that it was refused; whoever asks beside it tries for itself.
     if (running) return running.catch(() => this.stop(client, threadId, run, stop));
-    const { threads } = this.#services;
     const began = Date.now();
-    const stopping = threads
-      .stopping(threadId, () => this.#measured(this.#carryOut(client, threadId, run, stop)))
-      .then((result) => this.#noted(threadId, run, result, began))
+    const stopping = this.#measured(this.#carryOut(client, threadId, run, stop))
+      .then((result) => this.#noted(threadId, stop.runId, run, result, began))
       .catch((error: unknown) => {
         const result = resultOfRefused(error);
-        if (result) this.#noted(threadId, run, result, began);
+        if (result) this.#noted(threadId, stop.runId, run, result, began);
         throw error;
       })
       .finally(() => this.#running.delete(stop.runId));
@@ -67,10 +64,16 @@ export class Stops {
     return stopping;
   }
 
-  /** A run that is driven step by step ends between two steps. */
+  /** A run that is driven step by step ends between two steps; the thread is held only then. */
   #carryOut(client: Client, threadId: string, run: Run, stop: Stop): Promise<StopResult> {
-    if (!isTerminal(run) && firstOf(run)) return stopChain(client, threadId, run, stop);
-    return stopRun(client, this.#services, threadId, run, stop);
+    const services = this.#services;
+    if (run.status === "running" && firstOf(run)) return stopChain(client, services, threadId, run, stop);
+    return services.threads.stopping(threadId, () => stopRun(client, services, threadId, run, stop));
+  }
+
+  /** Whether a stop of the run is under way here. */
+  isUnderWay(runId: string): boolean {
+    return this.#running.has(runId);
   }
 
   /** Tells of a stop of the run, the one under way or one to come; returns what ends the telling. */
@@ -111,8 +114,7 @@ export class Stops {
     return turns.filter(({ stoppedAt }) => !readers.haveReadSince(threadId, stoppedAt));
   }
 
-  #noted(threadId: string, run: Run, result: StopResult, stoppedAt: number): StopResult {
-    const { run_id, created_at } = run;
+  #noted(threadId: string, run_id: string, { created_at }: Run, result: StopResult, stoppedAt: number): StopResult {
     if (result.outcome === "finished") this.#services.readers.stoppedTooLate(run_id);
     if (result.outcome !== "stopped") return result;
     const turns = [...this.unreadOn(threadId), { run_id, created_at, stoppedAt }];

@@ -1,34 +1,22 @@
-import { describe, expect, inject, it, vi } from "vitest";
-import { conversation, type Live, outline, sdk, shownIn, stop, useFlow } from "../helpers/flow.ts";
+import { describe, expect, inject, it } from "vitest";
+import { conversation, type Live, outline, shownIn, stop, useFlow } from "../helpers/flow.ts";
 import { asValue } from "../helpers/mortal-flow.ts";
 import { startReplica } from "../helpers/replica.ts";
-import { events, sendStepwise } from "../helpers/stepwise.ts";
+import { events, heldAt, sendStepwise, spokenBy, until } from "../helpers/stepwise.ts";
 
 const flow = useFlow();
-const until = (check: () => unknown) => vi.waitFor(check, { timeout: 25_000 });
-const speech = (name: string) => [`${name} `, "has ", "now ", "spoken."];
-const spoken = (...names: string[]) => names.map((name) => `ai: ${name} has now spoken.`);
 
 /** A run through a replica of its own, which is held while `holder` speaks. */
-async function heldAt(holder: string, prompt: string) {
+async function heldIn(holder: "draft" | "review", prompt: string) {
   const replica = await startReplica(inject("langgraphUrl"));
-  const { thread_id: threadId } = await flow.client.threads.create();
-  const scripts = ["draft", "review", "publish"].map((name) =>
-    flow.model.script(`${name}: ${prompt}`, { text: speech(name), holdAfter: name === holder ? 2 : undefined }),
-  );
-  const live = sendStepwise(sdk(replica.url), threadId, prompt, "pipeline");
-  const ended = live.ended.catch(asValue);
-  const script = scripts[["draft", "review", "publish"].indexOf(holder)];
-  const call = await script?.call(0);
-  await call?.held.opened;
-  await until(() => expect([...shownIn(live.parts).values()].at(-1)).toBe(`${holder} has `));
+  const held = await heldAt(flow, holder, prompt, { url: replica.url });
   const die = async () => {
     replica.kill("SIGKILL");
     await replica.exited;
-    live.hangUp();
-    await ended;
+    held.live.hangUp();
+    await held.ended;
   };
-  return { replica, threadId, live, ended, call, scripts, die, runId: await live.runId };
+  return { ...held, replica, die };
 }
 
 async function joined(threadId: string, runId: string, lastEventId: string): Promise<Live["parts"]> {
@@ -44,12 +32,12 @@ const isLast = ({ event, data }: Live["parts"][number]) =>
 
 describe.concurrent("a run that is driven step by step, and its replica", () => {
   it("goes on across steps for a client that reconnects elsewhere, every part once", async () => {
-    const { threadId, live, call, die, runId } = await heldAt("review", "reconnect");
+    const { threadId, live, call, die, runId } = await heldIn("review", "reconnect");
     await die();
     const rest = joined(threadId, runId, live.parts.at(-1)?.id ?? "");
     call?.release();
     const all = [...live.parts, ...(await rest)];
-    expect([...shownIn(all).values()]).toEqual(spoken("draft", "review", "publish").map((line) => line.slice(4)));
+    expect([...shownIn(all).values()]).toEqual(spokenBy("draft", "review", "publish").map((line) => line.slice(4)));
     expect(events(all, "metadata")).toHaveLength(1);
     expect(all.filter(isLast)).toHaveLength(1);
     expect(all).toEqual(await joined(threadId, runId, "-1"));
@@ -57,7 +45,7 @@ describe.concurrent("a run that is driven step by step, and its replica", () => 
   });
 
   it("rests at a boundary when it dies; who looks at the thread sees it busy, and it is driven on", async () => {
-    const { threadId, call, die, runId } = await heldAt("draft", "left alone");
+    const { threadId, call, die, runId } = await heldIn("draft", "left alone");
     await die();
     call?.release();
     await until(async () => expect((await flow.direct.threads.get(threadId)).status).toBe("interrupted"));
@@ -65,35 +53,35 @@ describe.concurrent("a run that is driven step by step, and its replica", () => 
     expect((await flow.client.runs.get(threadId, runId)).status).toBe("running");
     await until(async () => expect((await flow.client.threads.get(threadId)).status).toBe("idle"));
     expect((await flow.client.runs.get(threadId, runId)).status).toBe("success");
-    expect(outline(await conversation(flow.client, threadId)).slice(1)).toEqual(spoken("draft", "review", "publish"));
+    expect(outline(await conversation(flow.client, threadId)).slice(1)).toEqual(spokenBy("draft", "review", "publish"));
   });
 
   it("is stopped while it rests, and nobody drives it", async () => {
-    const { threadId, call, die, runId, scripts } = await heldAt("draft", "left and stopped");
+    const { threadId, call, die, runId, scripts } = await heldIn("draft", "left and stopped");
     await die();
     call?.release();
     await until(async () => expect((await flow.direct.threads.get(threadId)).status).toBe("interrupted"));
     expect((await stop(flow.proxy.url, threadId)).body).toMatchObject({ outcome: "stopped", run_ids: [runId] });
-    expect(outline(await conversation(flow.client, threadId)).slice(1)).toEqual(spoken("draft"));
-    expect(scripts[1]?.calls).toEqual([]);
+    expect(outline(await conversation(flow.client, threadId)).slice(1)).toEqual(spokenBy("draft"));
+    expect(scripts.review?.calls).toEqual([]);
   });
 
   it("ends at a boundary when another one is asked to stop", async () => {
-    const { replica, threadId, live, ended, call, runId, scripts } = await heldAt("draft", "stopped elsewhere");
+    const { replica, threadId, live, ended, call, runId, scripts } = await heldIn("draft", "stopped elsewhere");
     const answer = stop(flow.proxy.url, threadId);
     await until(async () => expect((await flow.direct.runs.list(threadId)).length).toBe(2));
     call?.release();
     expect((await answer).body).toMatchObject({ outcome: "stopped", run_ids: [runId] });
     await ended;
     const messages = await conversation(flow.client, threadId);
-    expect(outline(messages).slice(1)).toEqual(spoken("draft"));
+    expect(outline(messages).slice(1)).toEqual(spokenBy("draft"));
     expect(events(live.parts, "values").at(-1)).toMatchObject({ data: { messages } });
-    expect(scripts[1]?.calls).toEqual([]);
+    expect(scripts.review?.calls).toEqual([]);
     replica.kill("SIGKILL");
   });
 
   it("is stopped though whoever was asked to has died", async () => {
-    const { replica, threadId, ended, call, scripts } = await heldAt("draft", "stopper dies");
+    const { replica, threadId, ended, call, scripts } = await heldIn("draft", "stopper dies");
     const other = await startReplica(inject("langgraphUrl"));
     const answer = stop(other.url, threadId).catch(asValue);
     await until(async () => expect((await flow.direct.runs.list(threadId)).length).toBe(2));
@@ -101,14 +89,14 @@ describe.concurrent("a run that is driven step by step, and its replica", () => 
     await other.exited;
     call?.release();
     await Promise.all([answer, ended]);
-    expect(outline(await conversation(flow.client, threadId)).slice(1)).toEqual(spoken("draft"));
-    expect(scripts[1]?.calls).toEqual([]);
+    expect(outline(await conversation(flow.client, threadId)).slice(1)).toEqual(spokenBy("draft"));
+    expect(scripts.review?.calls).toEqual([]);
     expect(await flow.direct.runs.list(threadId)).toHaveLength(1);
     replica.kill("SIGKILL");
   });
 
   it("is stopped before the next message though all have died", async () => {
-    const { threadId, call, die, scripts } = await heldAt("draft", "all die");
+    const { threadId, call, die, scripts } = await heldIn("draft", "all die");
     const other = await startReplica(inject("langgraphUrl"));
     const answer = stop(other.url, threadId).catch(asValue);
     await until(async () => expect((await flow.direct.runs.list(threadId)).length).toBe(2));
@@ -119,10 +107,10 @@ describe.concurrent("a run that is driven step by step, and its replica", () => 
     flow.model.script("after all", { text: ["Gladly."] });
     await sendStepwise(flow.client, threadId, "after all", "react", { multitaskStrategy: "enqueue" }).ended;
     expect(outline(await conversation(flow.client, threadId)).slice(1)).toEqual([
-      ...spoken("draft"),
+      ...spokenBy("draft"),
       "human: after all",
       "ai: Gladly.",
     ]);
-    expect(scripts[1]?.calls).toEqual([]);
+    expect(scripts.review?.calls).toEqual([]);
   });
 });

@@ -20,10 +20,11 @@ export async function askAfterStep(threadId: string, body: object = {}): Promise
 
 /** Resolves when so many stops wait in the replica. */
 export async function waits(replica: Listening, count: number): Promise<void> {
-  await vi.waitFor(async () => expect(await waitsIn(replica)).toBe(count), patience);
+  await vi.waitFor(async () => expect(await measured(replica, "fermata_step_waits")).toBe(count), patience);
 }
 
-async function waitsIn({ url }: Listening): Promise<number> {
+/** What the replica's metrics say. */
+export async function measured({ url }: Listening, name: string): Promise<number> {
   const metrics = await (await fetch(`${url}/-/metrics`)).text();
-  return Number(/^fermata_step_waits (\d+)$/m.exec(metrics)?.[1]);
+  return Number(new RegExp(`^${name} (\\d+)$`, "m").exec(metrics)?.[1]);
 }

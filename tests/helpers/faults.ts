@@ -39,6 +39,14 @@ export const silent =
     await passedOn(exchange);
   };
 
+/** Waits at the gate, and only then carries it out. */
+export const held =
+  ({ opened }: Gate): Fault =>
+  async (exchange) => {
+    await opened;
+    await passedOn(exchange);
+  };
+
 /** Carries it out, but the answer waits at the gate. */
 export const heldBack =
   ({ opened }: Gate): Fault =>

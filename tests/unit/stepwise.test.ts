@@ -69,15 +69,29 @@ describe("a chain", () => {
     expect(latestChain([...runs, run("later", {})])).toBeUndefined();
   });
 
+  const loop = { source: "loop", run_id: "run-1" };
+
   it.each([
-    ["at a boundary", { next: ["b"], tasks: [] }, "resting"],
-    ["at its end", { next: [], tasks: [] }, "over"],
-    ["at a question", { next: ["b"], tasks: [{ id: "1", name: "b", interrupts: [{}] }] }, "paused"],
-    ["before a breakpoint", { next: ["stop_before"], tasks: [] }, "paused"],
+    ["at a boundary", { next: ["b"], tasks: [], metadata: loop }, "resting"],
+    ["at its end", { next: [], tasks: [], metadata: loop }, "over"],
+    ["at a question", { next: ["b"], tasks: [{ id: "1", name: "b", interrupts: [{}] }], metadata: loop }, "paused"],
+    ["before a breakpoint", { next: ["stop_before"], tasks: [], metadata: loop }, "paused"],
+    ["where somebody has written since", { next: ["b"], tasks: [], metadata: { source: "update" } }, "over"],
+    ["where another has run", { next: ["b"], tasks: [], metadata: { ...loop, run_id: "other" } }, "over"],
   ] as const)("rests, is paused or over: %s", (_, state, standing) => {
     const chain = chainOf(runs, "run-0");
     const breakpoints = { before: ["stop_before"], after: ["stop_after"] };
     expect(chain && standingOf(chain, state as never, breakpoints)).toBe(standing);
+  });
+
+  it("waits in the queue as long as another is active before it", () => {
+    const waiting = run("run-9", firstStep(stoppable(asked, undefined).body), { status: "pending" });
+    const before = (status: Run["status"]) => [
+      run("earlier", {}, { status, created_at: "2025-01-01T00:00:00Z" }),
+      waiting,
+    ];
+    expect(chainOf(before("running"), "run-9")?.queued).toBe(true);
+    expect(chainOf(before("success"), "run-9")?.queued).toBe(false);
   });
 });
 
