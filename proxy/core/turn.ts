@@ -1,5 +1,16 @@
+import { answersIn, openCallsOf } from "./answers.ts";
 import { type Cut, inputMessages, type State } from "./cut.ts";
-import { blocksOf, type Content, isAI, type Message, messagesIn, textOf, typeOf } from "./message.ts";
+import {
+  blocksOf,
+  type Content,
+  isAI,
+  isRemoval,
+  isTool,
+  type Message,
+  messagesIn,
+  textOf,
+  typeOf,
+} from "./message.ts";
 import { cutReplies } from "./replies.ts";
 import { isCallBlock, withoutCalls } from "./safe-message.ts";
 
@@ -14,13 +25,33 @@ export function turnOf(state: State, before: Message[], input: unknown, cut: Cut
   if (cut.keep === "nothing" || !cut.messagesKey) return [];
   const old = new Set(before.map(({ id }) => id));
   const stored = messagesIn(state.values, cut.messagesKey).filter(({ id }) => !old.has(id));
-  const asked = stored.filter((message) => typeOf(message) === "human");
-  const said = stored.filter(isAI);
+  const asked = askedOf(before, stored, inputMessages(input, cut.messagesKey, cut.runId));
+  const said = stored.filter((message) => isAI(message) && !asked.includes(message));
   const streamed = cutReplies([...before, ...stored], cut).map(({ reply }) => reply);
-  return [
-    ...(asked.length > 0 ? asked : inputMessages(input, cut.messagesKey, cut.runId)),
-    ...[...said, ...streamed].flatMap(plain),
-  ];
+  const open = new Set(answersIn(before).flatMap(openCallsOf));
+  // An answer that a client gives to a call from before is no traffic of this turn.
+  const isKept = (message: Message) => (isTool(message) ? open.has(message.tool_call_id ?? "") : !isRemoval(message));
+  return [...asked.filter(isKept), ...said, ...streamed].flatMap((message) =>
+    isAI(message) ? plain(message) : message,
+  );
+}
+
+/**
+ * What was new in the input, as the graph has stored it: a graph writes more
+ * in the user's name, summaries and critiques, which nobody has said. Where
+ * the input is no conversation, what the graph has made of it.
+ */
+function askedOf(before: Message[], stored: Message[], input: Message[]): Message[] {
+  const isSame = (one: Message) => (other: Message) =>
+    typeOf(one) === typeOf(other) && textOf(one.content) === textOf(other.content);
+  const given = input.filter((message) => !before.some((one) => one.id === message.id && isSame(message)(one)));
+  if (given.length === 0) return stored.filter((message) => typeOf(message) === "human");
+  const left = [...stored];
+  return given.map((message) => {
+    const named = left.findIndex(({ id }) => id === message.id);
+    const at = named === -1 ? left.findIndex(isSame(message)) : named;
+    return at === -1 ? message : (left.splice(at, 1)[0] ?? message);
+  });
 }
 
 /** The reply without its calls; nothing if it did nothing but call. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { gatherCut, type Stop, type Task } from "../../proxy/core/cut.ts";
+import type { Message } from "../../proxy/core/message.ts";
 import { answered, nextTurnWrite } from "../../proxy/core/plan.ts";
 import { reportOn } from "../../proxy/core/report.ts";
 import { turnOf } from "../../proxy/core/turn.ts";
@@ -66,5 +67,76 @@ describe("a rollback", () => {
     expect(next([{ ...pause, result: { messages: [] } }], [])).toEqual(letGo);
     expect(next([{ id: "later", name: "agent" }], ["agent"])).toEqual(letGo);
     expect(next([pause], ["tools"])).toBeUndefined();
+  });
+});
+
+describe("the turn that is written back", () => {
+  const human = (id: string, content: string): Message => ({ type: "human", id, content });
+  const reply = (id: string, content: string, ...calls: string[]): Message => ({
+    type: "ai",
+    id,
+    content,
+    tool_calls: calls.map((call) => ({ id: call, name: "pick", args: {} })),
+  });
+  const half = {
+    event: "messages",
+    data: [{ type: "AIMessageChunk", id: "m1", content: "Half" }, { langgraph_checkpoint_ns: "agent:t1" }],
+  };
+
+  /** The thread afterwards, and whether providers take it. */
+  function after(before: Message[], stored: Message[], input: unknown): string[] {
+    const run = { created_at: "2026-01-01T00:00:00Z", kwargs: { input } };
+    const state = { values: { messages: stored }, next: ["agent"], tasks: [{ id: "t1", name: "agent" }] };
+    const cut = gatherCut({ ...asked, action: "rollback" }, run, state, fold([{ event: "metadata", data: {} }, half]));
+    const turn = turnOf(state, before, input, cut);
+    const thread = new ThreadSimulator(graphs.react, { values: { messages: before }, tasks: [] });
+    const planned = carryOut(thread, cut, (head) => nextTurnWrite(head, cut, before, turn));
+    expectSound(planned);
+    return spoken(planned).map(line);
+  }
+
+  it("has what the user said, and no words that the graph put into the user's mouth", () => {
+    const before = [human("h1", "hello"), reply("a1", "Hi.")];
+    const summary = human("s1", "Here is a summary of the conversation to date: …");
+    const critique = human("c1", "Your draft is too long.");
+    const stored = [summary, human("h2", "and now?"), reply("d1", "A draft."), critique];
+    const expected = ['human "hello"', 'ai "Hi."', 'human "and now?"', 'ai "A draft."', 'ai "Half" stopped'];
+    expect(after(before, stored, { messages: [{ role: "user", content: "and now?" }] })).toEqual(expected);
+    expect(after(before, stored, { messages: [human("h2", "and now?")] })).toEqual(expected);
+    expect(after(before, [summary], { messages: ["and now?"] }).slice(2)).toEqual([
+      'human "and now?"',
+      'ai "Half" stopped',
+    ]);
+  });
+
+  it("has the answers that the client gave to calls of before (case 12)", () => {
+    const before = [human("h1", "hello"), reply("a1", "Pick.", "f1")];
+    const chosen: Message = { type: "tool", id: "c1", tool_call_id: "f1", content: "the red one" };
+    const late: Message = { ...chosen, id: "c2", tool_call_id: "unknown" };
+    const input = { messages: [chosen, { role: "user", content: "and fast" }] };
+    expect(after(before, [...before, chosen, human("h2", "and fast")], input).slice(2)).toEqual([
+      'f1 "the red one"',
+      'human "and fast"',
+      'ai "Half" stopped',
+    ]);
+    expect(after(before, [...before, chosen], { messages: [chosen, late] }).slice(2)).toEqual([
+      'f1 "the red one"',
+      'ai "Half" stopped',
+    ]);
+  });
+
+  it("has what the graph made of an input that is no conversation", () => {
+    const stored = [human("q1", "What is tea?")];
+    expect(after([], stored, { question: "What is tea?", messages: [] })).toEqual([
+      'human "What is tea?"',
+      'ai "Half" stopped',
+    ]);
+  });
+
+  it("has what the client itself said for the assistant, where it was said", () => {
+    const input = { messages: [{ role: "assistant", content: "Welcome." }, "hello"] };
+    const before = [human("h0", "open")];
+    const stored = [...before, reply("w1", "Welcome."), human("h1", "hello")];
+    expect(after(before, stored, input).slice(1)).toEqual(['ai "Welcome."', 'human "hello"', 'ai "Half" stopped']);
   });
 });
