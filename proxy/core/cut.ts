@@ -1,4 +1,5 @@
 import { answersIn, openCallsOf } from "./answers.ts";
+import { bygoneReplies } from "./bygone.ts";
 import { conversationKey, type Item, isObject, itemsIn, type Message, messagesIn, typeOf } from "./message.ts";
 import { saidIn } from "./said.ts";
 import { stableId } from "./stable-id.ts";
@@ -53,6 +54,8 @@ export interface Cut extends Stop {
   tasks: Task[];
   /** The conversation as the run left it. */
   before: Item[];
+  /** Replies from before the run, whose calls are left as they are, by id. */
+  bygone: ReadonlySet<string>;
   /** The tool calls that had no answer in the conversation, as `callKey`s. */
   open: string[];
   /** The run had gone on from a pause, whose marks the state still bears. */
@@ -83,6 +86,13 @@ export function gatherCut(stop: Stop, run: CutRun, state: State, transcript: Tra
   const messagesKey = conversationKey(state.values, run.kwargs?.input, stop.preferredKey);
   const messages = messagesIn(state.values, messagesKey);
   const tasks = (state.tasks ?? []).filter((task) => task.result == null);
+  const missing = missingInput(stop, messagesKey, run, state);
+  const bygone = bygoneReplies(messages, {
+    input: inputMessages(run.kwargs?.input, messagesKey, stop.runId),
+    isWaiting: missing !== undefined,
+    transcript,
+    hasFailed: stop.reason === "error",
+  });
   return {
     ...stop,
     messagesKey,
@@ -97,9 +107,12 @@ export function gatherCut(stop: Stop, run: CutRun, state: State, transcript: Tra
       isThrough: isThrough(state, stop),
       toolEvents: tellsOfTools(run.kwargs?.stream_mode),
     }),
-    open: answersIn(messages).flatMap((answered) => openCallsOf(answered).map((id) => callKey(answered.reply, id))),
+    bygone,
+    open: answersIn(messages)
+      .filter(({ reply }) => !bygone.has(reply.id ?? ""))
+      .flatMap((answered) => openCallsOf(answered).map((id) => callKey(answered.reply, id))),
     resumed: isObject(run.kwargs?.command) && "resume" in run.kwargs.command,
-    missingInput: missingInput(stop, messagesKey, run, state),
+    missingInput: missing,
     entrypoint: entrypointOf(state),
   };
 }

@@ -70,7 +70,7 @@ function isMergedById(conversation: Item[]): boolean {
 
 /** Where the first reply stands that has an open call, answers that we gave out of order, or an answer that comes twice; -1 if none does. */
 function firstUnsettled(messages: Message[], cut: Cut): number {
-  const unsettled = answersIn(messages).find((answered) => {
+  const unsettled = ownReplies(messages, cut).find((answered) => {
     if (isUnsettled(answered)) return true;
     const calls = answered.reply.tool_calls ?? [];
     const after = messages.slice(messages.indexOf(answered.reply) + 1);
@@ -80,9 +80,13 @@ function firstUnsettled(messages: Message[], cut: Cut): number {
   return unsettled ? messages.indexOf(unsettled.reply) : -1;
 }
 
+/** Those that call tools, with their answers; not those that the run has found in the past. */
+const ownReplies = (messages: Message[], { bygone }: Cut): Answered[] =>
+  answersIn(messages).filter(({ reply }) => !bygone.has(reply.id ?? ""));
+
 /** The same with every call answered once, right after its reply, in call order. */
 function withEveryAnswer(conversation: Item[], cut: Cut): Item[] {
-  const replies = answersIn(conversation.filter(isMessage));
+  const replies = ownReplies(conversation.filter(isMessage), cut);
   const byReply = new Map<Item, Answered>(replies.map((answered) => [answered.reply, answered]));
   const answers = new Set<Item>(replies.flatMap(({ answers }) => answers));
   const told = toldOf(

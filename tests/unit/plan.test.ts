@@ -289,6 +289,51 @@ describe("a thread that was wedged behind our back", () => {
   });
 });
 
+describe("an open call from before the run", () => {
+  const planned: Message[] = [human, reply("p1", "", "plan1"), reply("a1", "Plan carried out.")];
+  const next: Message = { ...human, id: "h2", content: "and now?" };
+  const half = [...began, said("m2", "Half", "answer:t1")];
+  const graph = { entry: ["answer"], edges: { answer: [] } };
+  const left = { messages: [...planned, next], tasks: [task("t1", "answer")], parts: half };
+
+  it.each([
+    ["by its id", { messages: [next] }],
+    ["by its words", { messages: [{ role: "user", content: "and now?" }] }],
+  ])("is left alone if the conversation went on behind it; the run begins with its input, known %s", (_, input) => {
+    const stopped = stop(graph, made({ ...left, input }));
+    expect(stopped.writes).toEqual(['answer ← ai "Half" stopped']);
+    expect(spoken(stopped).slice(0, 4)).toEqual(left.messages);
+  });
+
+  it("is left alone where the run waited for its turn", () => {
+    const queued = made({ messages: planned, input: { messages: [next] }, parts: [], metadata: { run_id: "id-0" } });
+    const stopped = stop(graph, { ...queued, run: { ...queued.run, status: "pending" } });
+    expect(spoken(stopped)).toEqual([...planned, next]);
+  });
+
+  it("is answered if nothing was said since: another run was cut there (case 12)", () => {
+    const messages = [human, reply("p1", "I ask.", "c1"), next];
+    const stopped = stop(graph, made({ ...left, messages, input: { messages: [next] } }));
+    expect(spoken(stopped).slice(1, 3).map(line)).toEqual(['ai "I ask."', "c1 cut"]);
+    expectSound(stopped);
+  });
+
+  it("is answered if the run failed before it said anything: the model may have refused the thread for it", () => {
+    const failed = made({ ...left, input: { messages: [next] }, parts: began });
+    expectSound(stop(graph, failed, { reason: "error" }));
+    expect(stop(graph, failed, { reason: "interrupted" }).writes).toEqual(["__end__ ← null"]);
+    const spoke = made({ ...left, input: { messages: [next] } });
+    expect(stop(graph, spoke, { reason: "error" }).writes).toEqual(['answer ← ai "Half" stopped']);
+  });
+
+  it("is the run's own if it stands behind what that was asked, whatever is said beside it", () => {
+    const messages = [...planned, next, reply("b1", "I ask.", "c1"), reply("b2", "Beside.")];
+    const stopped = stop(graphs.react, made({ messages, tasks: [task("t2", "tools")], input: { messages: [next] } }));
+    expect(spoken(stopped).slice(4).map(line)).toEqual(['ai "I ask."', "c1 cut", 'ai "Beside."']);
+    expect(spoken(stopped).slice(0, 4)).toEqual(messages.slice(0, 4));
+  });
+});
+
 describe("a conversation that is only ever added to", () => {
   const appending: Graph = { ...graphs.react, reducer: "append" };
 
