@@ -3,13 +3,13 @@ import type { Client, Run } from "@langchain/langgraph-sdk";
 import { conversationKey, messagesIn } from "../core/message.ts";
 import { namedCheckpoint, onHead } from "../core/named-checkpoint.ts";
 import { hasToolMessage, withoutSecondAnswers } from "../core/second-answers.ts";
-import { firstLookFetch, insistentFetch } from "../insist.ts";
+import { firstLookFetch, promptFetch } from "../insist.ts";
 import type { Services } from "../services.ts";
 import type { RunBody } from "../sse/modes.ts";
 import { flagOf } from "../stepwise/chain.ts";
 import { hasSteps, makeWay } from "../stepwise/make-way.ts";
 import { isStepwise } from "../stepwise/step-body.ts";
-import { clientFor } from "../upstream.ts";
+import { asAnswer, clientFor } from "../upstream.ts";
 import { fromHead, isStale, unheardTurns } from "./catch-up.ts";
 import type { Creation } from "./creation.ts";
 import { isDoubleTexting, stopForNewRun } from "./double-texting.ts";
@@ -81,7 +81,7 @@ async function inTurn(
   asked: NewRun,
   creation: Creation,
 ): Promise<ReadyRun> {
-  const client = clientFor(caller, services.upstream, insistentFetch());
+  const client = clientFor(caller, services.upstream, promptFetch());
   let wanted = asked;
   let runs = await firstLook(services, caller, threadId, wanted);
   const alone = isStepwise(asked) || hasSteps(runs);
@@ -106,7 +106,7 @@ async function firstLook(services: Needed, caller: IncomingHttpHeaders, threadId
   try {
     return await listRuns(clientFor(caller, services.upstream, firstLookFetch()), threadId);
   } catch (error) {
-    if (isDoubleTexting(wanted)) throw error;
+    if (isDoubleTexting(wanted)) throw asAnswer(error);
     services.log.warn({ err: error, thread_id: threadId }, "could not look after the thread before a new run");
     return [];
   }

@@ -52,6 +52,7 @@ export async function reconcile(
     const write = plan(state);
     if (!write) return { state, superseded: false };
     if (write.values && (written.size === mostValues || written.has(JSON.stringify(write)))) throw inVain(threadId);
+    const askedAt = Date.now();
     try {
       await client.threads.updateState(threadId, {
         values: write.values as Record<string, unknown>,
@@ -65,7 +66,7 @@ export async function reconcile(
       const status = statusOf(error) ?? 502;
       if (status < 500 && status !== 409) throw error;
       if (status === 409 && (await hasOtherActiveRun(client, threadId, runId))) return { state, superseded: true };
-      deadline ??= Date.now() + patience;
+      deadline ??= askedAt + patience;
       if (Date.now() > deadline) throw status === 409 ? keptBusy(threadId, error) : error;
       await delay(status === 409 ? 50 : 250);
     }

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
-import { answering, cutAfter, dropped, lost } from "../helpers/faults.ts";
+import { answering, cutAfter, dropped, lost, silent } from "../helpers/faults.ts";
 import { goesOn, inTrouble, standsOnce } from "../helpers/faulty-flow.ts";
-import { conversation, outline, send, useFlow } from "../helpers/flow.ts";
+import { conversation, outline, send, stop, useFlow } from "../helpers/flow.ts";
 
 const flow = useFlow();
 
@@ -57,6 +57,33 @@ describe.concurrent("double texting, while the server fails each time", () => {
       await goesOn(trouble, { multitaskStrategy: "interrupt" });
     },
   );
+});
+
+describe("eight stops of a server that says nothing", () => {
+  it("don't hold up a message on another thread, nor its Stop", { timeout: 60_000 }, async (context) => {
+    const first = await inTrouble(context, flow);
+    const { server, proxy, client } = first;
+    const others = await Promise.all(
+      Array.from({ length: 8 }, async (_, n) => {
+        const { thread_id: threadId } = await client.threads.create();
+        const prompt = `stopped in silence ${n}`;
+        const script = flow.model.script(prompt, { text: ["Once ", "upon "], holdAfter: 2 });
+        send(client, threadId, prompt).ended.catch(() => "broken off");
+        await (await script.call(0)).held.opened;
+        return threadId;
+      }),
+    );
+    const rule = server.fault(read, silent(30_000), { times: 8 });
+    const stops = others.map((threadId) => stop(proxy.url, threadId));
+    await server.came(read, 8);
+    const asked = performance.now();
+    // It takes the place of the one that runs, and so stops that.
+    await goesOn(first, { multitaskStrategy: "interrupt" });
+    expect(performance.now() - asked).toBeLessThan(5000);
+    const answers = await Promise.all(stops);
+    expect(answers.map(({ body }) => body.outcome)).toEqual(others.map(() => "stopped"));
+    expect(rule.applied).toBe(8);
+  });
 });
 
 describe.concurrent("healing that fails each time", () => {

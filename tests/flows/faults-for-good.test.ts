@@ -26,6 +26,9 @@ describe.concurrent("each time, until the stop gives up", () => {
     { how: "no word of the run after the cancel", call: look, fault: dropped, reason: /GET \S+\/runs\/[^/]+: other/ },
     { how: "409 to the write", call: write, fault: answering(409), reason: /POST \S+\/state with 409/ },
     { how: "500 to the write", call: write, fault: answering(500), reason: /POST \S+\/state with 500/ },
+    { how: "422 to the write", call: write, fault: answering(422), reason: /The LangGraph server answered 422/ },
+    { how: "429 to the write", call: write, fault: answering(429), reason: /POST \S+\/state with 429/ },
+    { how: "429 to the read", call: read, fault: answering(429), reason: /GET \S+\/state with 429/ },
     { how: "503 to the replay", call: replay, fault: answering(503), reason: /GET \S+\/stream with 503/ },
     { how: "a replay that is cut", call: replay, fault: cutAfter(3), reason: /broke off .* \S+\/stream 3 times/ },
     {
@@ -63,6 +66,24 @@ describe.concurrent("each time, until the stop gives up", () => {
       await goesOn(trouble);
     },
   );
+
+  it.for([401, 403, 404])("%s to the write: the server's own refusal", async (status, context) => {
+    const trouble = await inTrouble(context, flow);
+    const rule = trouble.server.fault(write, answering(status), always);
+    const answer = await fetch(`${trouble.proxy.url}/threads/${trouble.threadId}/stop`, { method: "POST" });
+    expect([answer.status, await answer.text()]).toEqual([status, expect.stringMatching(/^Trouble/)]);
+    rule.end();
+    await goesOn(trouble);
+  });
+
+  it("429 to the first look: the server's own answer, and the run goes on", async (context) => {
+    const trouble = await inTrouble(context, flow);
+    trouble.server.fault("GET /threads/:t", answering(429), always);
+    const answer = await fetch(`${trouble.proxy.url}/threads/${trouble.threadId}/stop`, { method: "POST" });
+    expect([answer.status, await answer.text()]).toEqual([429, expect.stringMatching(/^Trouble/)]);
+    expect((await flow.direct.runs.get(trouble.threadId, trouble.runId)).status).toBe("running");
+    trouble.call.release();
+  });
 
   it("500 to the write of a rollback: not stored, and said so; the next message stores it", {
     timeout: 60_000,

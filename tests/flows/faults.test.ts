@@ -1,6 +1,15 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { answeredBeforeLeaving, answering, cutAfter, leaving, lost, torn, withoutAPart } from "../helpers/faults.ts";
+import {
+  answeredBeforeLeaving,
+  answering,
+  busyFor,
+  cutAfter,
+  leaving,
+  lost,
+  torn,
+  withoutAPart,
+} from "../helpers/faults.ts";
 import { goesOn, inTrouble, isStopped } from "../helpers/faulty-flow.ts";
 import { useFlow } from "../helpers/flow.ts";
 
@@ -23,6 +32,8 @@ const calls = [...interrupting, ...rollingBack];
 
 describe.concurrent.each([
   { how: "answers 500", fault: answering(500) },
+  { how: "answers 408", fault: answering(408) },
+  { how: "answers 429", fault: busyFor(0) },
   { how: "carries out, but its answer is lost", fault: lost },
   { how: "tears its answer", fault: torn },
 ])("once the server $how", ({ fault }) => {
@@ -64,6 +75,18 @@ describe.concurrent("a busy server, a broken stream", () => {
     busy.end();
     await stopped;
     expect(busy.applied).toBeGreaterThanOrEqual(20);
+  });
+
+  it("429 that says when to come again: not asked before, and stopped, text whole", async (context) => {
+    const trouble = await inTrouble(context, flow);
+    const read = "GET /threads/:t/state";
+    trouble.server.fault(read, busyFor(2));
+    const stopped = isStopped(trouble);
+    await trouble.server.came(read);
+    const since = performance.now();
+    await trouble.server.came(read, 2);
+    expect(performance.now() - since).toBeGreaterThan(1990);
+    await stopped;
   });
 
   it.for([

@@ -31,6 +31,14 @@ export const answering =
     response.end(`Trouble\n    at handler (/srv/secret.js:1:1)`);
   };
 
+/** Answers that it is asked too often, and when to come again, in seconds. */
+export const busyFor =
+  (seconds: number): Fault =>
+  async ({ response }) => {
+    response.writeHead(429, { "content-type": "text/plain", "retry-after": String(seconds) });
+    response.end("Too many requests");
+  };
+
 /** Says nothing for so long, in milliseconds, and only then carries it out, whether or not anybody still waits. */
 export const silent =
   (milliseconds: number): Fault =>

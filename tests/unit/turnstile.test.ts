@@ -25,3 +25,20 @@ it("lets so many calls go on at once, the next when one has ended, whatever came
   expect(begun).toEqual([0, 1, 2, 3, 4]);
   expect(await turnstile.pass(async () => "free again")).toBe("free again");
 });
+
+it("a call that takes long gives its place up", async () => {
+  const turnstile = new Turnstile(1, 20);
+  const slow = gate();
+  const first = turnstile.pass(() => slow.opened);
+  expect(await turnstile.pass(async () => "at last")).toBe("at last");
+  const second = gate();
+  const begun: string[] = [];
+  const calls = [turnstile.pass(() => second.opened), turnstile.pass(async () => begun.push("third"))];
+  slow.open();
+  await first;
+  // Its place was given up already.
+  expect(begun).toEqual([]);
+  second.open();
+  await Promise.all(calls);
+  expect(begun).toEqual(["third"]);
+});
