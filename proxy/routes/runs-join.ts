@@ -7,6 +7,7 @@ import { streamSteps } from "../stepwise/stream-steps.ts";
 import { isTerminal } from "../stop/settle.ts";
 import { asCaller, clientFor } from "../upstream.ts";
 import { requireId } from "./ids.ts";
+import { leaving } from "./leaving.ts";
 import { streamToClient } from "./stream-to-client.ts";
 
 /**
@@ -22,7 +23,7 @@ export function runsJoin(services: Services): Middleware {
     const { kwargs } = run as { kwargs?: { stream_mode?: unknown } };
     const modes = askedModes({ stream_mode: kwargs?.stream_mode });
     const lastEventId = ctx.get("last-event-id") || undefined;
-    const onDisconnect = ["1", "true"].includes(String(ctx.query.cancel_on_disconnect)) ? "cancel" : undefined;
+    const { onDisconnect, query } = leaving(ctx);
     if (firstOf(run) === run.run_id) {
       return await streamSteps(services, ctx, {
         threadId,
@@ -42,7 +43,7 @@ export function runsJoin(services: Services): Middleware {
       threadId,
       // As the server spells it.
       runId: run.run_id,
-      query: withoutCancel(ctx.querystring),
+      query,
       keep: ({ event }) => !isAddition(event, added),
       // A run that was over before it was joined is replayed as it was.
       wantsValues: modes.includes("values") && !isTerminal(run),
@@ -54,11 +55,4 @@ export function runsJoin(services: Services): Middleware {
         }),
     });
   };
-}
-
-/** The proxy cancels itself when the reader leaves, so that the text is kept. */
-function withoutCancel(querystring: string): string {
-  const query = new URLSearchParams(querystring);
-  query.delete("cancel_on_disconnect");
-  return query.toString();
 }

@@ -143,6 +143,31 @@ describe("a reader that leaves before it is told the run's id", () => {
   });
 });
 
+describe("who waits for a run with cancel_on_disconnect, and leaves", () => {
+  it("stops it with its text kept, if the server knows that wish, and else nothing", async () => {
+    const upstream = await startFaultyUpstream(inject("langgraphUrl"));
+    const proxy = await startProxy(upstream.url);
+    const { client, threadId, live, call, runId } = await inMidText(proxy, "waited for", "continue");
+    const waiter = new AbortController();
+    const path = `/threads/${threadId}/runs/${runId}/join?cancel_on_disconnect=True`;
+    const waited = fetch(proxy.url + path, { signal: waiter.signal })
+      .then((answer) => answer.text())
+      .catch((error: Error) => error.name);
+    await upstream.came("GET /threads/:t/runs/:r/join");
+    waiter.abort();
+    expect(await waited).toBe("AbortError");
+    // It waits for a stop.
+    await client.threads.get(threadId);
+    const isPython = inject("server") === "python";
+    expect(await statusOf(threadId, runId)).toBe(isPython ? "interrupted" : "running");
+    if (isPython) expect(outline(await conversation(flow.direct, threadId))).toEqual(["human: waited for", kept]);
+    call.release();
+    await live.ended;
+    await proxy.close();
+    upstream.close();
+  });
+});
+
 describe("ON_DISCONNECT=continue", () => {
   it("lets a run go on whose reader leaves, though the run said cancel", async () => {
     const proxy = await startProxy(inject("langgraphUrl"), { ON_DISCONNECT: "continue" });
