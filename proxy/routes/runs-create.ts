@@ -31,7 +31,7 @@ export function runsCreate(services: Services): Middleware {
       if (ctx.res.destroyed) return;
       const wanted = withStrategy(asObject(text), services.settings.multitaskDefault);
       // What makes no sense is the server's to refuse.
-      if (!wanted) return void (await open(services, ctx, ctx.path, text));
+      if (!wanted) return passBack(ctx, await whole(await open(services, ctx, ctx.path, text)));
       const create = (asked: NewRun) => createStoppable(services, ctx, threadId, asked, creation);
       await inTurn(services, ctx.headers, threadId, wanted, creation, create);
     } finally {
