@@ -54,7 +54,7 @@ async function createStoppable(
   const toolMode = await services.server.toolMode(ctx.headers, services.settings);
   const { body: plain, key } = stoppable(asked, toolMode);
   const inSteps = isStepwise(asked);
-  const body = inSteps ? firstStep(plain) : plain;
+  const body = inSteps ? firstStep(plain, kind) : plain;
   if (asked.on_disconnect === undefined) delete body.on_disconnect;
   if (inSteps && isWait) {
     return await waitSteps(services, ctx, threadId, asText(body), creation, asked.on_disconnect);

@@ -20,13 +20,14 @@ export function runsStream(services: Services): Middleware {
     const creation = await Creation.begin(services.threads, threadId, callerOf(ctx.headers));
     try {
       const wanted = withStrategy(asObject(text), services.settings.multitaskDefault);
+      const kind = await services.server.kind(ctx.headers);
       const toolMode = await services.server.toolMode(ctx.headers, services.settings);
       const create = async (asked: NewRun | undefined) => {
         const { body, added, key } = asked ? stoppable(asked, toolMode) : { added: [] };
         if (asked && body && isStepwise(asked)) {
           return await streamSteps(services, ctx, {
             threadId,
-            body: asText(firstStep(body)),
+            body: asText(firstStep(body, kind)),
             isAddition: ({ event }) => isAddition(event, added),
             wantsValues: askedModes(asked).includes("values"),
             onDisconnect: asked.on_disconnect,

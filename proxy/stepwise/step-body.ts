@@ -1,6 +1,7 @@
 import type { Run } from "@langchain/langgraph-sdk";
 import { isObject } from "../core/message.ts";
 import { onHead } from "../core/named-checkpoint.ts";
+import type { ServerKind } from "../server-kind.ts";
 import { carriedStep, type RunBody, withStep } from "../sse/modes.ts";
 
 /** What a step's run carries: the first one what the others are to be created with, the others which is the first. */
@@ -21,10 +22,15 @@ export function isStepwise({ metadata, interrupt_after, interrupt_before }: RunB
   return breakpoint(interrupt_after) !== "*" && breakpoint(interrupt_before) !== "*";
 }
 
-/** The body of the first run, which pauses after one superstep and says how to go on. */
-export function firstStep(body: RunBody): RunBody {
+/**
+ * The body of the first run, which pauses after one superstep and says how to
+ * go on. A Python server takes no `configurable` beside a `context`; nor has it
+ * to be told to begin at the head.
+ */
+export function firstStep(body: RunBody, kind: ServerKind | undefined): RunBody {
   const { input, command, checkpoint, checkpoint_id, multitask_strategy, after_seconds, if_not_exists, ...rest } = body;
-  const template = onHead(withStep(withoutCheckpoint(rest), undefined)) as RunBody;
+  const bare = withStep(withoutCheckpoint(rest), undefined);
+  const template: RunBody = kind !== "js" && isObject(body.context) ? bare : onHead(bare);
   return withStep({ ...body, interrupt_after: "*" }, { template } satisfies Step);
 }
 

@@ -10,6 +10,8 @@ export interface StepFramesOptions {
   seen?: StepId;
   /** It is joined, not created with this stream: parts may come twice. */
   joined: boolean;
+  /** It was joined in the middle, for what is still to come. */
+  begun?: boolean;
 }
 
 /**
@@ -20,8 +22,11 @@ export interface StepFramesOptions {
 export class StepFrames {
   #options: StepFramesOptions;
   #id?: string;
-  /** Bytes of the frames that came with this id. */
-  #alike: Buffer[] = [];
+  /** How many frames came with this id. */
+  #alike = 0;
+  /** How many of them are still to come a second time. */
+  #again = 0;
+  #begun = false;
   #repeated = new Set<string>();
   /** The frames of a pause, which the driving has made, or the graph's own breakpoint. */
   readonly pause: Buffer[] = [];
@@ -47,21 +52,38 @@ export class StepFrames {
     const { step, seen, joined } = this.#options;
     const { id } = frame;
     if (id === undefined) return seen ? undefined : "new";
-    if (joined && this.#id !== undefined && (compareIds(id, this.#id) ?? 0) < 0) return undefined;
-    if (id !== this.#id) this.#alike = [];
-    else if (joined && this.#alike.some((bytes) => bytes.equals(frame.bytes))) return undefined;
+    if (joined && this.#comesAgain(frame, id)) return undefined;
+    if (id !== this.#id) this.#alike = 0;
     this.#id = id;
-    const place = { step, id, nth: this.#alike.length };
-    this.#alike.push(frame.bytes);
+    const place = { step, id, nth: this.#alike };
+    this.#alike += 1;
     frame.bytes = withId(frame.bytes, id, stepIdText(place));
     return seen && wasSeen(place, seen) ? "seen" : "new";
   }
 
+  /**
+   * A Python server that is joined while a run streams sends the last of what
+   * it replays a second time, in order and to its end; it may give several
+   * frames one id. So what is alike is no second time: that begins where ids
+   * run backwards, or, if all had one id, at the very beginning.
+   */
+  #comesAgain({ event }: Frame, id: string): boolean {
+    const order = this.#id === undefined ? 1 : (compareIds(id, this.#id) ?? Number(id !== this.#id));
+    const isFirst = event === "metadata";
+    if (order < 0 || (order === 0 && isFirst && this.#begun)) this.#again ||= this.#alike;
+    this.#begun ||= isFirst;
+    if (order > 0) this.#again = 0;
+    if (this.#again === 0) return false;
+    if (order === 0) this.#again -= 1;
+    return true;
+  }
+
   /** A later step begins with the state that the one before has ended with. */
   #isRepeated({ event = "" }: Frame): boolean {
-    if (this.#options.step === 0) return false;
+    const { step, begun } = this.#options;
+    if (step === 0) return false;
     if (event === "metadata") return true;
-    if ((event !== "values" && event !== "checkpoints") || this.#repeated.has(event)) return false;
+    if (begun || (event !== "values" && event !== "checkpoints") || this.#repeated.has(event)) return false;
     this.#repeated.add(event);
     return true;
   }

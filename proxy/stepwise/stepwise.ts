@@ -3,6 +3,7 @@ import { insistentFetch } from "../insist.ts";
 import { asText } from "../read-body.ts";
 import type { Services } from "../services.ts";
 import type { RunBody } from "../sse/modes.ts";
+import { Turns } from "../stop/creation.ts";
 import { isAbandoned } from "../stop/is-abandoned.ts";
 import { stoppedElsewhere } from "../stop/stopped-elsewhere.ts";
 import { callerHeaders, clientFor, upstreamFetch } from "../upstream.ts";
@@ -16,6 +17,8 @@ export class Stepwise {
   #services: Needed;
   #drives = new Map<string, Drive>();
   #closing = new AbortController();
+  /** Of runs that are driven, and of others on their threads. */
+  readonly creations = new Turns();
 
   constructor(services: Needed) {
     this.#services = services;

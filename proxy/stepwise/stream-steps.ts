@@ -64,7 +64,8 @@ export async function streamSteps(services: Services, ctx: Context, options: Ste
     for (let first = true; ; first = false, index++) {
       const stepId = options.body !== undefined && index === 0 ? undefined : await drive?.steps.at(index, gone);
       if (gone.aborted || (stepId === undefined && index > 0)) break;
-      pause = await pipeStep(index, stepId, first && options.seen === "now", seen?.step === index ? seen : undefined);
+      const begun = first && options.seen === "now" && (await hasBegun(stepId ?? ""));
+      pause = await pipeStep(index, stepId, begun, seen?.step === index ? seen : undefined);
       if (gone.aborted) return;
     }
     const standing = gone.aborted ? undefined : await drive?.over;
@@ -74,9 +75,15 @@ export async function streamSteps(services: Services, ctx: Context, options: Ste
     ctx.res.write(["event: values", `data: ${JSON.stringify(values)}`, "", ""].join(wire.newline));
   }
 
-  /** Returns the frames of the pause that the step has ended with. */
-  async function pipeStep(step: number, stepId: string | undefined, onlyNew: boolean, seen?: StepId) {
-    const frames = new StepFrames({ step, seen, joined: stepId !== undefined, isAddition: options.isAddition });
+  /** One that hasn't is joined from its start: whoever else joins it on a JS server decides for all whether it can be read again. */
+  async function hasBegun(stepId: string): Promise<boolean> {
+    return (await clientFor(ctx.headers, services.upstream).runs.get(threadId, stepId)).status !== "pending";
+  }
+
+  /** Returns the frames of the pause that the step has ended with; if it had `begun`, only what is still to come is wanted. */
+  async function pipeStep(step: number, stepId: string | undefined, begun: boolean, seen?: StepId) {
+    const { isAddition } = options;
+    const frames = new StepFrames({ step, seen, joined: stepId !== undefined, begun, isAddition });
     const { fetch } = pipingFetch({
       response: ctx.res,
       wire,
@@ -97,7 +104,7 @@ export async function streamSteps(services: Services, ctx: Context, options: Ste
         ? client.runs.stream(threadId, "", { signal })
         : client.runs.joinStream(threadId, stepId, {
             signal,
-            lastEventId: onlyNew ? undefined : "-1",
+            lastEventId: begun ? undefined : "-1",
           });
     for await (const _part of stream) {
       // Its bytes have gone to the client already.

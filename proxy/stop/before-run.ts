@@ -83,9 +83,11 @@ async function lookAfter(
 ): Promise<ReadyRun> {
   const client = clientFor(caller, services.upstream, promptFetch());
   let wanted = asked;
+  if (isStepwise(asked)) await creation.takeTurn(services.stepwise.creations);
   let runs = await firstLook(services, caller, threadId, wanted);
   const alone = isStepwise(asked) || hasSteps(runs);
   if (hasSteps(runs)) {
+    await creation.takeTurn(services.stepwise.creations);
     wanted = await makeWay(services, caller, client, threadId, wanted, creation);
     runs = (await firstLook(services, caller, threadId, wanted)).filter((run) => !flagOf(run));
   }

@@ -74,12 +74,18 @@ describe.concurrent("a message that is not to wait", () => {
   });
 });
 
+/** What the pipeline says to a message that waited. */
+const thrice = Array(3).fill("ai: Gladly.");
+
 /** A run that is held in its first step, with a message that waits behind it, in this replica. */
-async function withOneWaiting(prompt: string, strategy: "enqueue" = "enqueue") {
+async function withOneWaiting(prompt: string) {
   const turn = await heldAt(flow, "draft", prompt);
   const script = flow.model.script(`behind ${prompt}`, { text: ["Gladly."] });
   const already = await measured(flow.proxy, "fermata_waiting_runs");
-  const waiting = send(flow.client, turn.threadId, `behind ${prompt}`, { graph: "react", multitaskStrategy: strategy });
+  const waiting = send(flow.client, turn.threadId, `behind ${prompt}`, {
+    graph: "pipeline",
+    multitaskStrategy: "enqueue",
+  });
   const answered = waiting.ended.then(
     () => "answered",
     (error: Error) => error.message,
@@ -114,7 +120,7 @@ describe("a message that waits behind it", () => {
     await Promise.all([stopped, ended]);
     expect(await answered).toBe("answered");
     const said = outline(await conversation(flow.client, threadId)).slice(1);
-    expect(said).toEqual([...spokenBy("draft"), `human: behind ${prompt}`, "ai: Gladly."]);
+    expect(said).toEqual([...spokenBy("draft"), `human: behind ${prompt}`, ...thrice]);
   });
 
   it("that was sent after the stop has its turn, whatever its strategy", async () => {
@@ -144,7 +150,7 @@ describe("a message that waits behind it", () => {
     await Promise.all([ended, answered, waiting.ended, third.ended, fourth.ended]);
     const said = outline(await conversation(flow.client, threadId)).slice(4);
     const turns = [
-      [`human: behind ${prompt}`, "ai: Gladly."],
+      [`human: behind ${prompt}`, ...thrice],
       ...["third", "fourth"].map((nth) => [`human: ${nth}, ${prompt}`, ...spokenBy("draft", "review", "publish")]),
     ];
     // No step of one stands in another's turn.

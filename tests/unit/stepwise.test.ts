@@ -16,7 +16,7 @@ const asked = {
 };
 
 const { body } = stoppable(asked, undefined);
-const first = firstStep(body);
+const first = firstStep(body, "js");
 const next = nextStep(templateOf({ kwargs: first }), "run-0");
 let minute = 0;
 const run = (run_id: string, kwargs: object, others: Partial<Run> = {}) =>
@@ -48,6 +48,18 @@ describe("the bodies of the steps", () => {
     });
     expect(next).not.toHaveProperty("checkpoint_id");
     expect(next).toMatchObject({ config: { configurable: { checkpoint_id: null, colour: "red" } } });
+  });
+
+  it("have no configurable beside a context where the server takes none", () => {
+    const withContext = stoppable(
+      { ...asked, config: undefined, checkpoint_id: undefined, context: { colour: "red" } },
+      undefined,
+    );
+    const templates = (["js", "python"] as const).map((kind) =>
+      templateOf({ kwargs: firstStep(withContext.body, kind) }),
+    );
+    expect(templates.map(({ config }) => config)).toEqual([{ configurable: { checkpoint_id: null } }, undefined]);
+    expect(templates.map(({ context }) => context)).toMatchObject([{ colour: "red" }, { colour: "red" }]);
   });
 
   it("say which run they belong to; a run that merely inherited that is none", () => {
@@ -85,7 +97,7 @@ describe("a chain", () => {
   });
 
   it("waits in the queue as long as another is active before it", () => {
-    const waiting = run("run-9", firstStep(stoppable(asked, undefined).body), { status: "pending" });
+    const waiting = run("run-9", firstStep(stoppable(asked, undefined).body, "js"), { status: "pending" });
     const before = (status: Run["status"]) => [
       run("earlier", {}, { status, created_at: "2025-01-01T00:00:00Z" }),
       waiting,
@@ -147,16 +159,37 @@ describe("the frames of a step", () => {
     expect(through(wire(["updates", '{"__interrupt__":[{"value":1}]}', "7"])).named).toEqual(["updates 1:7"]);
   });
 
+  const of = (id: string, ...data: string[]) => data.map((one) => wire(["messages", one, id])).join("");
+
   it("come once, where a server sends some twice, and go on behind the last that was seen", () => {
-    const [a, b, c, d] = ["a", "b", "c", "d"].map((data, at) => wire(["messages", data, `100${at >> 1}-0`]));
-    expect(through(`${a}${b}${c}${b}${c}${d}`).named).toEqual([
+    const [first, second] = [of("1000-0", "a", "b"), of("1001-0", "c")];
+    const again = `${of("1000-0", "b")}${second}`;
+    expect(through(`${first}${second}${again}${of("1001-0", "d")}${of("1002-0", "e")}`).named).toEqual([
       "messages 1:1000-0",
       "messages 1:1000-0.1",
       "messages 1:1001-0",
       "messages 1:1001-0.1",
+      "messages 1:1002-0",
     ]);
     const seen = { step: 1, id: "1000-0", nth: 0 };
-    expect(through(`${a}${b}${c}`, { seen }).named).toEqual(["messages 1:1000-0.1", "messages 1:1001-0"]);
+    expect(through(`${first}${second}`, { seen }).named).toEqual(["messages 1:1000-0.1", "messages 1:1001-0"]);
+  });
+
+  it("come once, where all that had come had one id", () => {
+    const begun = `${wire(["metadata", "{}", "1000-0"])}${of("1000-0", "ha", "ha")}`;
+    const named = ["metadata 0:1000-0", "messages 0:1000-0.1", "messages 0:1000-0.2", "messages 0:1000-0.3"];
+    expect(through(`${begun}${begun}${of("1000-0", "ha")}`, { step: 0 }).named).toEqual(named);
+  });
+
+  it("that are alike, at the same moment, are all kept", () => {
+    const same = Array<string>(5).fill("ha");
+    expect(through(`${of("1000-0", ...same)}${of("1001-0", ...same)}`).named).toHaveLength(10);
+  });
+
+  it("are all kept of what is still to come, where the step had begun", () => {
+    const rest = wire(["values", '{"messages":[1]}', "3"], ["updates", '{"__interrupt__":[]}', "4"]);
+    expect(through(rest, { begun: true }).named).toEqual(["values 1:3"]);
+    expect(through(rest).named).toEqual([]);
   });
 
   it("that are alike are all kept where nothing is joined", () => {
