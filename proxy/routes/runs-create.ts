@@ -32,7 +32,10 @@ export function runsCreate(services: Services): Middleware {
       const wanted = withStrategy(asObject(text), services.settings.multitaskDefault);
       // What makes no sense is the server's to refuse.
       if (!wanted) return void (await open(services, ctx, ctx.path, text));
-      const create = (asked: NewRun) => createStoppable(services, ctx, threadId, asked, creation);
+      const create = (asked: NewRun) =>
+        services.server.withToolMode(ctx.headers, services.settings, (toolMode) =>
+          createStoppable(services, ctx, threadId, stoppable(asked, toolMode), asked, creation),
+        );
       await inTurn(services, ctx.headers, threadId, wanted, creation, create);
     } finally {
       creation.done();
@@ -44,15 +47,13 @@ async function createStoppable(
   services: Services,
   ctx: Context,
   threadId: string,
+  { body: plain, key }: ReturnType<typeof stoppable>,
   asked: NewRun,
   creation: Creation,
 ): Promise<void> {
   // It may have waited for its turn; who has left meanwhile has taken it back.
   if (ctx.res.destroyed) return;
   const isWait = ctx.path.endsWith("/wait");
-  const kind = await services.server.kind(ctx.headers);
-  const toolMode = await services.server.toolMode(ctx.headers, services.settings);
-  const { body: plain, key } = stoppable(asked, toolMode);
   const inSteps = isStepwise(asked);
   const body = inSteps ? firstStep(plain) : plain;
   if (asked.on_disconnect === undefined) delete body.on_disconnect;
@@ -62,7 +63,7 @@ async function createStoppable(
   const reading = isWait ? new Reading(services, ctx, threadId, asked.on_disconnect) : undefined;
   let runId: string | undefined;
   try {
-    const onStream = isWait && kind === "js";
+    const onStream = isWait && (await services.server.kind(ctx.headers)) === "js";
     const path = onStream ? ctx.path.replace(/wait$/, "stream") : ctx.path;
     const answer = await open(services, ctx, path, asText(body));
     runId = /\/runs\/([^/?]+)/.exec(answer.headers.get("content-location") ?? "")?.[1];
