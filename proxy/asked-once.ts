@@ -15,6 +15,11 @@ export class AskedOnce<T> {
     return this.#known ?? (await (this.#asked.get(caller) ?? this.#ask(caller, ask)));
   }
 
+  /** It has shown. */
+  know(answer: T): void {
+    this.#known = answer;
+  }
+
   #ask(caller: string, ask: () => Promise<T | undefined>): Promise<T | undefined> {
     const asked = ask();
     this.#asked.set(caller, asked);

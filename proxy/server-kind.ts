@@ -4,12 +4,15 @@ import { AskedOnce } from "./asked-once.ts";
 import { isObject } from "./core/message.ts";
 import { callerOf } from "./credentials.ts";
 import type { Settings } from "./env.ts";
-import { ProxyError } from "./errors.ts";
+import { ProxyError, UpstreamAnswer } from "./errors.ts";
 import type { ToolMode } from "./sse/modes.ts";
 import { callerHeaders, type Upstream, upstreamFetch } from "./upstream.ts";
 
 /** Which LangGraph server it is, by `GET /info`; they differ in the modes they take and in how they answer a cancel. */
 export type ServerKind = "js" | "python" | "aegra";
+
+/** With which status servers refuse a body in which something is not as it should be. */
+const malformed = [400, 422];
 
 /** How long to wait for an answer, in milliseconds. */
 const patience = 5000;
@@ -35,7 +38,26 @@ export class ServerKindProbe {
     return (await this.#ask({})) ?? "python";
   }
 
-  /** How a run is made to tell of its tools: where `tools` is not to be had, by `events`, if that is wanted at its price. */
+  /**
+   * Creates a run that tells of its tools: where `tools` is not to be had, by `events`, if that is wanted at its
+   * price. One that is refused for the mode all the same is created without it.
+   */
+  async withToolMode(
+    caller: IncomingHttpHeaders,
+    settings: Pick<Settings, "toolEvents">,
+    create: (mode: ToolMode) => Promise<void>,
+  ): Promise<void> {
+    const mode = await this.toolMode(caller, settings);
+    try {
+      await create(mode);
+    } catch (error) {
+      if (mode !== "tools" || !isMalformed(error) || !error.body.includes(mode)) throw error;
+      this.#takesTools.know(false);
+      await create(undefined);
+    }
+  }
+
+  /** The mode in which a run is to tell of its tools. */
   async toolMode(caller: IncomingHttpHeaders, { toolEvents }: Pick<Settings, "toolEvents">): Promise<ToolMode> {
     const kind = await this.kind(caller);
     if (kind !== "js") return kind === "python" && toolEvents ? "events" : undefined;
@@ -53,16 +75,15 @@ export class ServerKindProbe {
   async #tryTools(caller: IncomingHttpHeaders): Promise<boolean | undefined> {
     const status = await this.#refusal(caller, ["values", "tools"]);
     if (status === 401 || status === 403) return undefined;
-    const isMalformed = status === 400 || status === 422;
-    return !isMalformed || status === (await this.#refusal(caller, ["values"]));
+    return !malformed.includes(status) || status === (await this.#refusal(caller, ["values"]));
   }
 
-  /** The status with which a run is refused that can't come to be: there is no such thread, and no such assistant. */
+  /** The status with which a run is refused that can't come to be: there is no such assistant. */
   async #refusal(caller: IncomingHttpHeaders, stream_mode: string[]): Promise<number> {
-    const answer = await this.#fetch(`/threads/${randomUUID()}/runs/stream`, {
+    const answer = await this.#fetch("/runs/stream", {
       method: "POST",
       headers: { ...callerHeaders(caller, this.#upstream), "content-type": "application/json" },
-      body: JSON.stringify({ assistant_id: randomUUID(), if_not_exists: "reject", stream_mode }),
+      body: JSON.stringify({ assistant_id: randomUUID(), stream_mode }),
     });
     await answer.body?.cancel();
     return answer.status;
@@ -83,6 +104,9 @@ function undefinedIfLate(error: unknown): undefined {
   const hasFailed = error instanceof ProxyError && error.code === "upstream_failed";
   if (!hasFailed && (error as Error).name !== "TimeoutError") throw error;
 }
+
+const isMalformed = (error: unknown): error is UpstreamAnswer =>
+  error instanceof UpstreamAnswer && malformed.includes(error.status);
 
 function kindOf(info: unknown): ServerKind {
   if (!isObject(info)) return "python";

@@ -4,20 +4,20 @@ import { callerOf } from "../credentials.ts";
 import type { PassOn } from "../pass-on.ts";
 import { asObject, readText } from "../read-body.ts";
 import type { Services } from "../services.ts";
-import { isRunStart, startRun } from "../stop/start-run.ts";
+import { startRun, startsRun } from "../stop/start-run.ts";
 import { requireId } from "./ids.ts";
 
 /**
- * `POST /threads/:thread_id/commands`: the v2 protocol. `run.start` waits for a
- * stop under way like any other run, and finds its thread mended; all other
- * commands are passed on.
+ * `POST /threads/:thread_id/commands`: the v2 protocol. what starts a
+ * run waits for a stop under way like any other run, and finds its thread
+ * mended; all other commands are passed on.
  */
 export function commands(services: Services, passOn: PassOn): Middleware {
   return async function command(ctx) {
     const threadId = requireId("thread_id", ctx.params.thread_id);
     const text = await readText(ctx.req, services.settings.bodyLimit);
     const given = asObject(text);
-    if (!isRunStart(given)) {
+    if (!startsRun(given)) {
       await services.threads.quiet(threadId, callerOf(ctx.headers));
       return void (await passOn(ctx, { body: text }));
     }

@@ -32,7 +32,10 @@ export function runsCreate(services: Services): Middleware {
       const wanted = withStrategy(asObject(text), services.settings.multitaskDefault);
       // What makes no sense is the server's to refuse.
       if (!wanted) return passBack(ctx, await whole(await open(services, ctx, ctx.path, text)));
-      const create = (asked: NewRun) => createStoppable(services, ctx, threadId, asked, creation);
+      const create = (asked: NewRun) =>
+        services.server.withToolMode(ctx.headers, services.settings, (toolMode) =>
+          createStoppable(services, ctx, threadId, stoppable(asked, toolMode), asked, creation),
+        );
       await inTurn(services, ctx.headers, threadId, wanted, creation, create);
     } finally {
       creation.done();
@@ -44,6 +47,7 @@ async function createStoppable(
   services: Services,
   ctx: Context,
   threadId: string,
+  { body: plain, key }: ReturnType<typeof stoppable>,
   asked: NewRun,
   creation: Creation,
 ): Promise<void> {
@@ -51,8 +55,6 @@ async function createStoppable(
   if (ctx.res.destroyed) return;
   const isWait = ctx.path.endsWith("/wait");
   const kind = await services.server.kind(ctx.headers);
-  const toolMode = await services.server.toolMode(ctx.headers, services.settings);
-  const { body: plain, key } = stoppable(asked, toolMode);
   const inSteps = isStepwise(asked);
   const body = inSteps ? firstStep(plain, kind) : plain;
   if (asked.on_disconnect === undefined) delete body.on_disconnect;

@@ -2,7 +2,7 @@ import type { Middleware } from "koa";
 import { callerOf } from "../credentials.ts";
 import { asObject, asText, readText } from "../read-body.ts";
 import type { Services } from "../services.ts";
-import { askedModes, isAddition, stoppable } from "../sse/modes.ts";
+import { askedModes, isAddition, stoppable, type ToolMode } from "../sse/modes.ts";
 import { firstStep, isStepwise } from "../stepwise/step-body.ts";
 import { streamSteps } from "../stepwise/stream-steps.ts";
 import { type NewRun, withStrategy } from "../stop/before-run.ts";
@@ -21,8 +21,7 @@ export function runsStream(services: Services): Middleware {
     try {
       const wanted = withStrategy(asObject(text), services.settings.multitaskDefault);
       const kind = await services.server.kind(ctx.headers);
-      const toolMode = await services.server.toolMode(ctx.headers, services.settings);
-      const create = async (asked: NewRun | undefined) => {
+      const create = async (asked: NewRun | undefined, toolMode?: ToolMode) => {
         const { body, added, key } = asked ? stoppable(asked, toolMode) : { added: [] };
         if (asked && body && isStepwise(asked)) {
           return await streamSteps(services, ctx, {
@@ -54,8 +53,10 @@ export function runsStream(services: Services): Middleware {
             }),
         });
       };
-      if (wanted) await inTurn(services, ctx.headers, threadId, wanted, creation, create);
-      else await create(undefined);
+      if (!wanted) return await create(undefined);
+      await inTurn(services, ctx.headers, threadId, wanted, creation, (asked) =>
+        services.server.withToolMode(ctx.headers, services.settings, (toolMode) => create(asked, toolMode)),
+      );
     } finally {
       creation.done();
     }

@@ -2,15 +2,15 @@ import { callerOf } from "../credentials.ts";
 import { asProxyError, UpstreamAnswer } from "../errors.ts";
 import { asObject, asText } from "../read-body.ts";
 import type { Services } from "../services.ts";
-import { isRunStart, type RunStart, type Starter, startRun } from "../stop/start-run.ts";
+import { type RunCommand, type Starter, startRun, startsRun } from "../stop/start-run.ts";
 import type { SocketMessage } from "./messages.ts";
 
 /**
- * What a client sends over a thread's v2 socket. A `run.start` is carried out
- * as over `POST …/commands`, and waits like there; whatever comes behind it
+ * What a client sends over a thread's v2 socket. What starts a run is carried
+ * out as over `POST …/commands`, and waits like there; whatever comes behind it
  * waits for it to be sent. All else is the server's.
  *
- * Not as a frame of its own: the Python server takes what is sent to it on a
+ * A message doesn't pass as it is: the Python server takes what is sent to it on a
  * socket whose last run was cancelled for the answer to a question, and the
  * user's message would be lost (langgraph-api 0.16).
  */
@@ -29,7 +29,7 @@ export class V2Commands {
   /** Resolves, when the next message may be looked at, to whether this one goes to the server as it is. */
   async passes({ opcode, payload }: SocketMessage): Promise<boolean> {
     const command = opcode === 1 || opcode === 2 ? asObject(payload.toString("utf8")) : undefined;
-    if (isRunStart(command)) {
+    if (startsRun(command)) {
       await this.#start(command);
       return false;
     }
@@ -37,7 +37,7 @@ export class V2Commands {
     return true;
   }
 
-  async #start(command: RunStart): Promise<void> {
+  async #start(command: RunCommand): Promise<void> {
     try {
       const started = await startRun(this.#services, this.#starter, command);
       started?.answer.then(
@@ -49,23 +49,22 @@ export class V2Commands {
     }
   }
 
-  #fail(command: RunStart, thrown: unknown): void {
+  #fail(command: RunCommand, thrown: unknown): void {
     const { code, message } = asProxyError(thrown);
     this.#services.log.warn({ err: thrown, thread_id: this.#starter.threadId }, "a run was not started");
     this.#answer(thrown instanceof UpstreamAnswer ? asAnswer(command, thrown) : refusal(command, code, message));
   }
 
-  /** What looks at the thread, or goes on with it, waits for a stop under way; what is about the socket doesn't. */
+  /** What looks at the thread waits for a stop under way; what is about the socket doesn't. */
   async #hold(method: unknown): Promise<void> {
     const { caller, threadId } = this.#starter;
-    if (method !== "input.respond" && method !== "state.get") return;
-    await this.#services.threads.quiet(threadId, callerOf(caller));
+    if (method === "state.get") await this.#services.threads.quiet(threadId, callerOf(caller));
   }
 }
 
 /** The server's own answer, if it is one of the protocol's. */
-const asAnswer = (command: RunStart, { status, body }: UpstreamAnswer): string =>
+const asAnswer = (command: RunCommand, { status, body }: UpstreamAnswer): string =>
   asObject(body)?.type ? body : refusal(command, "upstream_failed", `The LangGraph server answered ${status}: ${body}`);
 
-const refusal = ({ id }: RunStart, error: string, message: string): string =>
+const refusal = ({ id }: RunCommand, error: string, message: string): string =>
   asText({ type: "error", id, error, message });

@@ -11,20 +11,21 @@ import { beforeRun } from "./before-run.ts";
 import { Creation } from "./creation.ts";
 import { isDoubleTexting } from "./double-texting.ts";
 import { listRuns } from "./list-runs.ts";
+import { isTerminal } from "./settle.ts";
 
 /** A server that has not answered by then makes the run wait for another's end; it is asked for the run as often, in milliseconds. */
 const promptly = 200;
 
-/** A command of the v2 protocol that starts a run. */
-export interface RunStart {
-  method: "run.start";
+/** A command of the v2 protocol that starts a run: with a message, or with the answer to a question. */
+export interface RunCommand {
+  method: "run.start" | "input.respond";
   params: RunBody;
   [field: string]: unknown;
 }
 
 /** Whether it is one; without parameters it is the server's to refuse. */
-export const isRunStart = (command: Record<string, unknown> | undefined): command is RunStart =>
-  command?.method === "run.start" && isObject(command.params);
+export const startsRun = (command: Record<string, unknown> | undefined): command is RunCommand =>
+  (command?.method === "run.start" || command?.method === "input.respond") && isObject(command.params);
 
 /** Who starts a run, and where. */
 export interface Starter {
@@ -41,20 +42,23 @@ export interface Starter {
  * under way and on a thread that is mended. Resolves when it is sent, to what
  * will be answered; to nothing if its caller has left before.
  */
-export async function startRun(services: Services, starter: Starter, command: RunStart) {
+export async function startRun(services: Services, starter: Starter, command: RunCommand) {
   const { threadId, caller } = starter;
   const creation = await Creation.begin(services.threads, threadId, callerOf(caller));
   try {
     if (starter.gone()) return void creation.done();
-    const { params } = command;
-    // The server's own default for these is to wait for its turn.
-    const strategy = params.multitaskStrategy ?? services.settings.multitaskDefault ?? "enqueue";
-    const asked = { ...params, multitask_strategy: strategy };
-    const { run: wanted } = await beforeRun(services, caller, threadId, asked, creation);
+    const { method, params } = command;
+    const isAnswer = method === "input.respond";
+    // The server's own default for these is to wait for its turn; and an answer takes nobody's place.
+    const own = isAnswer ? undefined : (params.multitaskStrategy ?? services.settings.multitaskDefault);
+    const strategy = own ?? "enqueue";
+    const wanted = { ...params, multitask_strategy: strategy };
+    const { run } = await beforeRun(services, caller, threadId, wanted, creation);
     if (starter.gone()) return void creation.done();
     // What has come in between is not to be cut, but waited for.
-    const multitaskStrategy = isDoubleTexting(wanted) ? "enqueue" : strategy;
-    const { body, key } = keyed({ ...wanted, multitask_strategy: params.multitask_strategy, multitaskStrategy });
+    const multitaskStrategy = isDoubleTexting(run) ? "enqueue" : strategy;
+    const asked = { ...run, multitask_strategy: params.multitask_strategy };
+    const { body, key } = keyed(isAnswer ? asked : { ...asked, multitaskStrategy });
     const answer = send(services, starter, { ...command, params: body });
     void idOf(services, starter, key, answer).then((runId) => {
       creation.done(runId);
@@ -67,7 +71,7 @@ export async function startRun(services: Services, starter: Starter, command: Ru
   }
 }
 
-async function send({ upstream }: Services, { caller, threadId, search }: Starter, command: RunStart) {
+async function send({ upstream }: Services, { caller, threadId, search }: Starter, command: RunCommand) {
   const { headers, body } = callersRequest(caller, upstream, asText(command));
   const answer = await upstreamFetch(`${upstream.url}/threads/${threadId}/commands${search}`, {
     method: "POST",
@@ -78,7 +82,7 @@ async function send({ upstream }: Services, { caller, threadId, search }: Starte
   return new UpstreamAnswer(answer.status, await answer.text(), answer.headers);
 }
 
-/** The run's id as soon as there is one: servers answer only when the runs before it have ended. */
+/** The run's id as soon as there is one: servers answer only when the runs before it have ended, and some answers don't name it. */
 async function idOf(
   services: Services,
   starter: Starter,
@@ -86,21 +90,23 @@ async function idOf(
   answer: Promise<UpstreamAnswer>,
 ): Promise<string | undefined> {
   const answered = answer.then(
-    ({ body }) => ({ runId: runIdIn(body) }),
-    () => ({ runId: undefined }),
+    ({ body }) => ({ runId: runIdIn(body), isSuccess: asObject(body)?.type === "success" }),
+    () => ({ runId: undefined, isSuccess: false }),
   );
   for (;;) {
-    const found = (await Promise.race([answered, later(promptly)])) ?? (await waitingRun(services, starter, key));
-    if (found) return found.runId;
+    const told = await Promise.race([answered, later(promptly)]);
+    const found = told?.runId || told?.isSuccess === false ? told : await activeRun(services, starter, key);
+    if (told || found) return found?.runId;
   }
 }
 
-/** The run with this key, if the thread has it already. */
-async function waitingRun({ upstream, log }: Services, { caller, threadId }: Starter, key: string | undefined) {
+/** The run with this key, if the thread has it already, and still. */
+async function activeRun({ upstream, log }: Services, { caller, threadId }: Starter, key: string | undefined) {
   const client = clientFor(caller, upstream);
   try {
     for (const { run_id: runId, status } of await listRuns(client, threadId)) {
-      if (status === "pending" && snapshotKey(await client.runs.get(threadId, runId)) === key) return { runId };
+      if (isTerminal({ status })) continue;
+      if (snapshotKey(await client.runs.get(threadId, runId)) === key) return { runId };
     }
     return undefined;
   } catch (error) {

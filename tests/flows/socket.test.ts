@@ -28,6 +28,16 @@ async function start(socket: V2Socket, messages: object[], more: object = {}): P
   return result?.run_id ?? "";
 }
 
+/** A command that is sent by itself; its answer. */
+async function command(threadId: string, method: string, params: object): Promise<unknown> {
+  const answer = await fetch(`${flow.proxy.url}/threads/${threadId}/commands`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ id: 1, method, params }),
+  });
+  return await answer.json();
+}
+
 /** A run that was started over the socket, and is held in mid-text. */
 async function inMidText(prompt: string) {
   const { threadId, socket } = await onThread();
@@ -102,6 +112,30 @@ describe("a run that is started over a socket", () => {
     ]);
     await vi.waitUntil(() => JSON.stringify(socket.heard).includes("Gladly."), patience);
   });
+});
+
+it.each(["socket", "commands"])("an approval that is given over %s starts a run that can be stopped", async (way) => {
+  const { threadId, socket } = await onThread();
+  const calls = [{ id: `${way}_ask`, name: "probe", args: [`{"name":"${way}_ask"}`] }];
+  const script = flow.model.script(`${way}, may you?`, { calls }, { text: ["I ", "did ", "it."], holdAfter: 2 });
+  await start(socket, [human(`${way}, may you?`)], { assistant_id: "approval" });
+  const question = async () => (await flow.direct.threads.getState(threadId)).tasks[0]?.interrupts[0];
+  await expect.poll(question, patience).toBeDefined();
+  const params = { namespace: [], interrupt_id: (await question())?.id, response: "yes" };
+  flow.model.probe(`${way}_ask`, "yes, indeed");
+  if (way === "socket")
+    expect(await socket.ask("input.respond", params)).toMatchObject({ type: "success", result: {} });
+  else expect(await command(threadId, "input.respond", params)).toMatchObject({ type: "success", result: {} });
+  await (await script.call(1)).held.opened;
+  await vi.waitUntil(() => JSON.stringify(socket.heard).includes('"did "'), patience);
+  expect((await stop(flow.proxy.url, threadId)).body.outcome).toBe("stopped");
+  const messages = await conversation(flow.client, threadId);
+  expect(outline(messages.map((message) => ({ ...message, content: textOf(message.content) }))).slice(2)).toEqual([
+    `tool: [${way}_ask] yes, indeed`,
+    "ai: I did",
+  ]);
+  // Asked once more, there is no question.
+  expect(await command(threadId, "input.respond", params)).toMatchObject({ type: "error" });
 });
 
 it.each(["socket", "commands"])("a run that waits for its turn, over %s, doesn't hold a Stop up", async (way) => {

@@ -10,7 +10,7 @@ let answer: (request: IncomingMessage, body: string) => [status: number, body?: 
 const server = createServer(async (request, response) => {
   let body = "";
   for await (const chunk of request) body += chunk;
-  asked.push(`${request.method} ${request.url?.replace(/[0-9a-f-]{36}/, ":id")}`);
+  asked.push(`${request.method} ${request.url}`);
   const [status, text] = answer(request, body) ?? [];
   const type = request.url?.endsWith("/stream") ? "text/event-stream" : "application/json";
   if (status) response.writeHead(status, { "content-type": type }).end(text);
@@ -85,10 +85,15 @@ describe("whether a JS server takes `tools`", () => {
     expect(await probe.toolMode({}, off)).toBeUndefined();
   });
 
-  it("is known before the first runs are created: not one of ten at once is refused", async () => {
+  it.each([
+    ["is known before the first runs are created", "/runs/stream"],
+    ["shows when the first are refused, if not before", "never"],
+  ])("%s: not one of ten at once fails", async (_what, tried) => {
     answer = ({ method, url: path = "" }, body) => {
       if (path === "/info") return [200, js];
-      return method === "GET" ? [200, "[]"] : withTools(body) ? [422, '{"detail":"no such mode"}'] : [200, "{}"];
+      if (method === "GET") return [200, "[]"];
+      const isRefused = withTools(body) && (path !== "/runs/stream" || path === tried);
+      return isRefused ? [422, '{"detail":"no such mode: tools"}'] : [path === "/runs/stream" ? 404 : 200, "{}"];
     };
     const proxy = await startProxy(url);
     const thread = "/threads/00000000-0000-4000-8000-000000000001";
@@ -99,6 +104,11 @@ describe("whether a JS server takes `tools`", () => {
     };
     const paths = Array.from({ length: 10 }, (_, nth) => (nth % 2 ? "runs" : "runs/stream"));
     expect(new Set(await Promise.all(paths.map(post)))).toEqual(new Set([200]));
+    const before = asked.length;
+    expect([await post("runs"), asked.slice(before).filter((one) => one.startsWith("POST"))]).toEqual([
+      200,
+      [`POST ${thread}/runs`],
+    ]);
     await proxy.close();
   });
 });
