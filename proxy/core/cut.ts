@@ -73,7 +73,7 @@ export interface CutRun {
   created_at: string;
   /** As it was when the stop came: a run that was pending has written nothing. */
   status?: string;
-  kwargs?: { input?: unknown; command?: unknown; stream_mode?: unknown } | null;
+  kwargs?: { input?: unknown; command?: unknown; stream_mode?: unknown; config?: unknown } | null;
 }
 
 /** What the run was given. */
@@ -105,7 +105,7 @@ export function gatherCut(stop: Stop, run: CutRun, state: State, transcript: Tra
       tasks,
       messagesKey,
       isThrough: isThrough(state, stop),
-      toolEvents: tellsOfTools(run.kwargs?.stream_mode),
+      toolEvents: tellsOfTools(run.kwargs),
     }),
     bygone,
     open: answersIn(messages)
@@ -117,8 +117,13 @@ export function gatherCut(stop: Stop, run: CutRun, state: State, transcript: Tra
   };
 }
 
-const tellsOfTools = (modes: unknown): boolean =>
-  Array.isArray(modes) && (modes.includes("tools") || modes.includes("events"));
+/** The Python server has `tools` in runs of the v2 protocol alone, and leaves it to the graph whether it tells of any. */
+function tellsOfTools(kwargs: CutRun["kwargs"]): boolean {
+  const { stream_mode: modes, config } = kwargs ?? {};
+  const configurable = isObject(config) && isObject(config.configurable) ? config.configurable : {};
+  const isLeftToGraph = configurable.__event_streaming_v2 === true;
+  return Array.isArray(modes) && (modes.includes("events") || (modes.includes("tools") && !isLeftToGraph));
+}
 
 /** Whether the run's graph had come to its end by itself when it was stopped. */
 const isThrough = ({ metadata, next }: State, { runId }: Stop): boolean =>

@@ -1,8 +1,13 @@
 import { isMessage, isObject, isTool, type Message } from "./message.ts";
 
-/** A tool that failed by itself has ended. JS servers don't say with which error; a stop makes none, it ends the stream first. */
-export function failure(callId: string, { name, error }: Record<string, unknown>): Message {
-  const reason = isObject(error) && typeof error.message === "string" ? `: ${error.message}` : "";
+/**
+ * A tool that failed by itself has ended. The v2 protocol says with which
+ * error, the `tools` mode of JS servers doesn't; a stop makes none, it ends the
+ * stream first.
+ */
+export function failure(callId: string, { name, error, message }: Record<string, unknown>): Message {
+  const words = isObject(error) ? error.message : message;
+  const reason = typeof words === "string" ? `: ${words}` : "";
   return {
     type: "tool",
     tool_call_id: callId,

@@ -167,11 +167,12 @@ export class TranscriptFold {
     });
   }
 
-  /** Events of the v2 protocol. JS names the model call in each; Python's go to the last message begun in its namespace. */
+  /** Events of the v2 protocol. JS names the model call in each, and its node; Python's go to the last message begun in the same graph. */
   #protocol(data: Record<string, unknown>, segments: string[]): void {
     const event = unwrap(data);
     if (!isObject(event)) return;
-    const namespace = namespaceIn(data) ?? segments;
+    const graph = namespaceIn(data);
+    const namespace = graph?.length ? [...graph, "some node of it"] : (graph ?? segments);
     const speaker = typeof event.run_id === "string" ? event.run_id : namespace.join("|");
     if (event.event === "message-start") {
       this.#speak(speaker, namespace, event);
@@ -239,7 +240,7 @@ export class TranscriptFold {
     const event = String(data.event);
     // What it came to before it was tried again is no result.
     if (event === "on_tool_start" || event === "tool-started") trace.result = undefined;
-    if (event === "on_tool_error") trace.result ??= failure(id, data);
+    if (event === "on_tool_error" || event === "tool-error") trace.result ??= failure(id, data);
     if (event === "on_tool_end" || event === "tool-finished") trace.result = resultIn(data.output, id) ?? trace.result;
   }
 

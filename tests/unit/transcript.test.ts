@@ -266,6 +266,16 @@ describe("where it was said", () => {
   });
 });
 
+it("Python's v2 events name the graph, not its node", () => {
+  const event = (namespace: string[]) => ({
+    event: "messages",
+    data: { params: { namespace, data: { event: "message-start", id: "a" } } },
+  });
+  const pathOf = (namespace: string[]) => fold([metadata, event(namespace)]).replies[0]?.origin;
+  expect(pathOf([])).toEqual({ path: [] });
+  expect(pathOf(["notebook:1"])).toMatchObject({ path: ["notebook", "some node of it"], task: "1" });
+});
+
 describe("what is known of a tool call", () => {
   const tool = (data: object): StreamPart => ({ event: "tools", data });
   const result: Message = { type: "tool", tool_call_id: "c", name: "probe", content: "one" };
@@ -313,6 +323,11 @@ describe("what is known of a tool call", () => {
     expect(traceOf(start, failed, start)).toEqual({ fromEvents: true });
     const end = tool({ event: "on_tool_end", toolCallId: "c", output: result });
     expect(traceOf(start, failed, start, end)?.result).toEqual(result);
+  });
+
+  it("a tool of a v2 run that failed by itself says so, too", () => {
+    const failed = tool({ event: "tool-error", tool_call_id: "c", message: "no such zone" });
+    expect(traceOf(failed)?.result).toMatchObject({ content: "This tool call failed: no such zone.", status: "error" });
   });
 
   it("its real message stands over the failure that was made of the event", () => {
@@ -394,6 +409,10 @@ describe("a stream whose beginning is lost", () => {
       event({ event: "content-block-delta", index: 0, delta: { type: "text-delta", text: "good night" } }),
     ];
     expect(kept(parts)).toEqual({ whole: false, texts: ["good night"] });
-    expect(fold(parts).replies[0]).toMatchObject({ headless: true, complete: false, origin: { path: ["agent"] } });
+    expect(fold(parts).replies[0]).toMatchObject({
+      headless: true,
+      complete: false,
+      origin: { path: ["agent", "some node of it"] },
+    });
   });
 });
