@@ -1,11 +1,11 @@
 import type { ThreadState } from "@langchain/langgraph-sdk";
 import { expect, inject, vi } from "vitest";
-import { isAI, isTool, type Message, messagesIn, textOf, typeOf } from "../../proxy/core/message.ts";
+import { isAI, isTool, type Message, textOf, typeOf } from "../../proxy/core/message.ts";
 import { dirt } from "../storm/verdict.ts";
 import { type Flow, type Live, type StopBody, send, stop } from "./flow.ts";
 import type { Reply, Script } from "./model/script.ts";
 import { inOneForm } from "./one-form.ts";
-import { hasNoConversation, inputFor, keyOf, type Shape, speech } from "./shapes.ts";
+import { hasNoConversation, inputFor, messagesOf, type Shape, speech } from "./shapes.ts";
 
 /** How long a server may take to be where a test waits for it, in milliseconds. */
 export const patience = 20_000;
@@ -59,7 +59,7 @@ export async function begin(
   const before = await flow.client.threads.getState(threadId);
   const scripts = new Map(
     shape.steps.flat().map((speaker) => {
-      const said = replies[speaker] ?? [{ text: [speech(speaker)] }];
+      const said = replies[speaker] ?? [{ text: [speech(speaker)], calls: handOver(shape, speaker) }];
       return [speaker, flow.model.script(`${speaker}: ${prompt}`, ...said)];
     }),
   );
@@ -67,6 +67,11 @@ export async function begin(
   const asked = { graph: shape.graph, input: inputFor(shape, prompt), streamSubgraphs: true };
   return { shape, prompt, threadId, before, live: send(flow.client, threadId, prompt, asked), scripts };
 }
+
+const handOver = ({ goesOnBy }: Shape, speaker: string) => {
+  const name = goesOnBy?.[speaker];
+  return name ? [{ id: `${speaker}-${name}`, name, args: ["{}"] }] : [];
+};
 
 /** Begins a turn; resolves when all who speak at `step` are held. */
 export async function beginHeld(flow: Flow, shape: Shape, step: number, prompt: string, held: Reply): Promise<Turn> {
@@ -85,7 +90,7 @@ export async function wholeTurn(flow: Flow, shape: Shape, threadId: string, prom
   expect(live.parts.filter(({ event }) => event === "error")).toEqual([]);
   const { values, next } = await flow.client.threads.getState(threadId);
   expect(next).toEqual([]);
-  return messagesIn(values, keyOf(shape));
+  return messagesOf(shape, values);
 }
 
 /** Stops the turn and checks what holds for every stop, the next message included; returns the answer, and what is left of the turn. */
@@ -111,8 +116,9 @@ export async function lookAt(
   expect(next).toEqual([]);
   const isTakenBack = isUndone(how) || (how.action === "rollback" && hasNoConversation(shape));
   if (!isTakenBack) expect(await recordOf(flow, threadId)).toEqual({ status: "idle", error: null });
-  const messages = messagesIn(values, keyOf(shape));
-  const earlier = messagesIn(before.values, keyOf(shape));
+  const messages = messagesOf(shape, values);
+  const isReplaced = shape.replaces && how.action === "interrupt";
+  const earlier = isReplaced ? [] : messagesOf(shape, before.values);
   expect(messages.slice(0, earlier.length).map(inOneForm)).toEqual(earlier.map(inOneForm));
   expect(dirt(messages, flow.model, performance.now(), exact())).toEqual([]);
   const left = messages.slice(earlier.length);
@@ -148,7 +154,7 @@ export async function resultsIn(flow: Flow, threadId: string): Promise<unknown[]
 /** The next message is accepted, and changes nothing that was said before. */
 export async function goesOn(flow: Flow, shape: Shape, threadId: string, prompt: string): Promise<void> {
   const { values } = await flow.client.threads.getState(threadId);
-  const messages = messagesIn(values, keyOf(shape));
+  const messages = shape.replaces ? [] : messagesOf(shape, values);
   const after = await wholeTurn(flow, shape, threadId, prompt);
   expect(after.slice(0, messages.length).map(inOneForm)).toEqual(messages.map(inOneForm));
   if (!hasNoConversation(shape)) expect(after.length).toBeGreaterThan(messages.length);

@@ -1,3 +1,5 @@
+import { itemsIn, type Message } from "../../proxy/core/message.ts";
+
 /** A graph, and who speaks in it. */
 export interface Shape {
   graph: string;
@@ -7,8 +9,16 @@ export interface Shape {
   tools?: string;
   /** What these say is not the conversation's. */
   inward?: string[];
+  /** What these say is shown, but no node stores it; of one that is cut nobody can know that. */
+  unstored?: string[];
+  /** Which steps are one of the root graph's: what is said in one is the thread's only when all of it is over. */
+  within?: number[];
+  /** With which tool a speaker goes on to the next step. */
+  goesOnBy?: Record<string, string>;
   /** The conversation's, in the graph's state. */
   key?: string;
+  /** The input takes the place of the conversation. */
+  replaces?: boolean;
   /** Where a turn waits until the test lets it go on. */
   gates?: string[];
 }
@@ -29,8 +39,28 @@ export const shapes: Shape[] = [
   { graph: "no_conversation", steps: [["essayist"], ["shortener"]], inward: ["essayist", "shortener"] },
 ];
 
+/** Those that `npm test` leaves to `npm run test:cells`. */
+export const rarerShapes: Shape[] = [
+  { graph: "fan_out", steps: [["worker_a", "worker_b", "worker_c"], ["gather"]] },
+  { graph: "two_calls", steps: [["first"], ["second"]], within: [0, 1] },
+  { graph: "inner_graph", steps: [["agent"], ["writer"]], tools: "agent" },
+  { graph: "model_in_tool", steps: [["agent"]], tools: "agent" },
+  { graph: "nested_model_in_tool", steps: [["agent"], ["writer"]], tools: "agent" },
+  { graph: "parallel_agents", steps: [["east", "west"], ["summary"]], tools: "east" },
+  { graph: "router", steps: [["router"], ["answer"]], unstored: ["router"] },
+  { graph: "handoff", steps: [["first"], ["second"]], goesOnBy: { first: "transfer" } },
+  { graph: "functional", steps: [["agent"]] },
+  { graph: "no_reducer", steps: [["agent"]], replaces: true },
+  { graph: "append_only", steps: [["agent"]], tools: "agent" },
+  { graph: "hand_tools", steps: [["agent"]], tools: "agent" },
+  { graph: "act_and_answer", steps: [["agent"], ["answer"]], tools: "agent" },
+  { graph: "renaming", steps: [["first"], ["second"], ["third"], ["writer"]], within: [0, 1, 2] },
+  { graph: "retrying", steps: [["agent"]], tools: "agent" },
+  { graph: "guarded", steps: [["guard"], ["agent"]], inward: ["guard"] },
+];
+
 export function shapeOf(graph: string): Shape {
-  const shape = shapes.find((one) => one.graph === graph);
+  const shape = [...shapes, ...rarerShapes].find((one) => one.graph === graph);
   if (!shape) throw new Error(`There is no shape ${graph}.`);
   return shape;
 }
@@ -48,6 +78,14 @@ export const hasNoConversation = ({ graph }: Shape): boolean => graph.endsWith("
 
 export const inputFor = (shape: Shape, text: string): Record<string, unknown> =>
   hasNoConversation(shape) ? { topic: text } : { [keyOf(shape)]: [{ role: "user", content: text }] };
+
+/** The conversation in wire form: where nothing merges, a message stands there as its client sent it. */
+export function messagesOf(shape: Shape, values: unknown): Message[] {
+  return itemsIn(values, keyOf(shape)).map((item) => {
+    const { role, ...message } = item as Message & { role?: string };
+    return role === "user" ? { ...message, type: "human" } : message;
+  });
+}
 
 /** What a speaker says who is not held. */
 export const speech = (speaker: string): string => `${speaker} has spoken.`;
