@@ -3,8 +3,9 @@ import type { Action, Keep, Stop } from "../core/cut.ts";
 import type { Services } from "../services.ts";
 import { firstOf } from "../stepwise/step-body.ts";
 import { stopChain } from "../stepwise/stop-chain.ts";
+import { isRefusal } from "./refusals.ts";
 import { remember } from "./remember.ts";
-import { resultOfRefused } from "./rollback-refused.ts";
+import { RollbackRefused, resultOfRefused } from "./rollback-refused.ts";
 import { type StopResult, stopRun } from "./stop-run.ts";
 
 type Needed = Pick<Services, "threads" | "readers" | "snapshots" | "server" | "metrics" | "settings">;
@@ -48,8 +49,7 @@ export class Stops {
   /** Stops the run in the caller's name, who has read it as `run`; nobody gets an answer without having read it. */
   stop(client: Client, threadId: string, run: Run, stop: Stop): Promise<StopResult> {
     const running = this.#running.get(stop.runId);
-    // The first one's failure may be that it was refused; whoever asks beside it tries for itself.
-    if (running) return running.catch(() => this.stop(client, threadId, run, stop));
+    if (running) return running.catch((error: unknown) => this.#besides(error, client, threadId, run, stop));
     const began = Date.now();
     const stopping = this.#measured(this.#carryOut(client, threadId, run, stop))
       .then((result) => this.#noted(threadId, stop.runId, run, result, began))
@@ -62,6 +62,13 @@ export class Stops {
     this.#running.set(stop.runId, stopping);
     for (const onStop of this.#watchers.get(stop.runId) ?? []) onStop(stopping);
     return stopping;
+  }
+
+  /** Whoever asks beside one who was refused tries for themselves; any other failure would be theirs, too. */
+  async #besides(error: unknown, ...asked: Parameters<Stops["stop"]>): Promise<StopResult> {
+    const isRefused = isRefusal(error) || (error instanceof RollbackRefused && error.code === "rollback_refused");
+    if (!isRefused) throw error;
+    return await this.stop(...asked);
   }
 
   /** A run that is driven step by step ends between two steps; the thread is held only then. */

@@ -67,6 +67,23 @@ describe.concurrent("each time, until the stop gives up", () => {
     },
   );
 
+  it("500 to the write, and Stop pressed again and again: all are told so at once", {
+    timeout: 60_000,
+  }, async (context) => {
+    const trouble = await inTrouble(context, flow);
+    const rule = trouble.server.fault(write, answering(500), always);
+    const first = stop(trouble.proxy.url, trouble.threadId);
+    await trouble.server.came(write);
+    const others = [1, 2].map(() => stop(trouble.proxy.url, trouble.threadId));
+    const told = await first;
+    expect(told).toMatchObject({ status: 502, body: { error: "not_stored" } });
+    const toldAt = performance.now();
+    expect(await Promise.all(others)).toEqual([told, told]);
+    expect(performance.now() - toldAt).toBeLessThan(1000);
+    rule.end();
+    await goesOn(trouble);
+  });
+
   it.for([401, 403, 404])("%s to the write: the server's own refusal", async (status, context) => {
     const trouble = await inTrouble(context, flow);
     const rule = trouble.server.fault(write, answering(status), always);
