@@ -1,20 +1,23 @@
-import type { Client } from "@langchain/langgraph-sdk";
+import type { Client, Run } from "@langchain/langgraph-sdk";
 import type { Middleware } from "koa";
 import { timeOf } from "../core/event-id.ts";
 import type { Services } from "../services.ts";
 import type { Frame } from "../sse/frames.ts";
 import { addedModes, isAddition } from "../sse/modes.ts";
 import { pipingFetch } from "../sse/pipe.ts";
+import { ThreadSteps } from "../stepwise/thread-steps.ts";
+import { everyRun } from "../stop/list-runs.ts";
 import { asCaller, clientFor, statusOf } from "../upstream.ts";
 import { requireId } from "./ids.ts";
 
 /**
  * `GET /threads/:thread_id/stream`: all that the thread's runs stream, without
- * what the proxy added to them. A run's frames stand between its `metadata`
- * and the one that says `run_done`; what was added to it the run itself says,
- * so any replica knows. A stranger gets the server's own refusal to read the
- * thread: some servers let anybody join its stream. Of a run that a rollback has deleted nobody knows any
- * more: a replay shows it as it was.
+ * what the proxy added to them; one that is driven step by step is shown as
+ * one. A run's frames stand between its `metadata` and the one that says
+ * `run_done`; what was added to it the run itself says, so any replica knows. A
+ * stranger gets the server's own refusal to read the thread: some servers let
+ * anybody join its stream. Of a run that a rollback has deleted nobody knows
+ * any more: a replay shows it as it was.
  */
 export function threadStream(services: Services): Middleware {
   return async function joinThread(ctx, next) {
@@ -29,12 +32,22 @@ export function threadStream(services: Services): Middleware {
     ctx.res.once("close", onClose);
     const lastEventId = ctx.get("last-event-id") || undefined;
     const additions = new Additions(client, threadId);
+    const steps = new ThreadSteps({
+      follow: (runId) => services.stepwise.follow(ctx.headers, threadId, runId),
+      send: (bytes) => void ctx.res.write(bytes),
+    });
     const { fetch, wire } = pipingFetch({
       response: ctx.res,
       query: ctx.querystring,
       signal: gone.signal,
-      before: (frames) => additions.learn(frames, lastEventId),
-      keep: (frame) => !additions.has(frame),
+      async before(frames) {
+        const underWay = await additions.learn(frames, lastEventId);
+        if (underWay) steps.takeUpIn(underWay);
+      },
+      keep(frame) {
+        const isAdded = additions.has(frame);
+        return steps.keep(frame, additions.runOf(frame)) && !isAdded;
+      },
       resumeAt: () => `/threads/${threadId}/stream`,
       onOpen: () => {
         ctx.respond = false;
@@ -52,6 +65,7 @@ export function threadStream(services: Services): Middleware {
       services.log.warn({ err: error, thread_id: threadId }, "thread stream broke off");
       ctx.res.destroy();
     } finally {
+      steps.close();
       ctx.res.off("close", onClose);
     }
   };
@@ -61,7 +75,7 @@ export function threadStream(services: Services): Middleware {
 class Additions {
   #client: Pick<Client, "runs">;
   #threadId: string;
-  #ofRuns = new Map<string, string[]>();
+  #runs = new Map<string, Run | undefined>();
   /** Of the run whose frames are passing; undefined before the first is known. */
   #added?: string[];
 
@@ -70,30 +84,36 @@ class Additions {
     this.#threadId = threadId;
   }
 
-  /** Asks after the runs that these frames begin, and at first after the one that was under way at the event of this id. */
-  async learn(frames: Frame[], lastEventId: string | undefined): Promise<void> {
+  /** Asks after the runs that these frames begin, and at first after the one that was under way at the event of this id: resolves to that. */
+  async learn(frames: Frame[], lastEventId: string | undefined): Promise<Run | undefined> {
     const runIds = frames.flatMap((frame) => runIdOf(frame) ?? []);
-    for (const runId of runIds) if (!this.#ofRuns.has(runId)) this.#ofRuns.set(runId, await this.#addedTo(runId));
-    if (this.#added || !frames.some(({ comment }) => !comment)) return;
+    for (const runId of runIds) if (!this.#runs.has(runId)) this.#runs.set(runId, await this.#read(runId));
+    if (this.#added || !frames.some(({ comment }) => !comment)) return undefined;
     const at = timeOf(lastEventId ?? "") ?? Date.now();
-    const runs = await this.#client.runs.list(this.#threadId, { limit: 1000, select: ["run_id", "created_at"] });
-    const before = runs.filter(({ created_at }) => Date.parse(created_at) <= at);
-    const latest = before.sort((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at))[0];
-    this.#added = latest ? await this.#addedTo(latest.run_id) : [];
+    const runs = await everyRun(this.#client, this.#threadId, ["run_id", "created_at"]);
+    const latest = runs.findLast(({ created_at }) => Date.parse(created_at) <= at);
+    const underWay = latest && (await this.#read(latest.run_id));
+    this.#added = addedModes(underWay);
+    return underWay;
   }
 
   /** To be asked of each frame in turn. */
   has(frame: Frame): boolean {
     const runId = runIdOf(frame);
-    if (runId) this.#added = this.#ofRuns.get(runId);
+    if (runId) this.#added = addedModes(this.#runs.get(runId));
     return isAddition(frame.event, this.#added ?? []);
   }
 
-  async #addedTo(runId: string): Promise<string[]> {
+  /** The run that the frame begins, or ends; undefined if nobody knows of it any more. */
+  runOf(frame: Frame): Run | undefined {
+    return this.#runs.get(runIdOf(frame) ?? "");
+  }
+
+  async #read(runId: string): Promise<Run | undefined> {
     try {
-      return addedModes(await this.#client.runs.get(this.#threadId, runId));
+      return await this.#client.runs.get(this.#threadId, runId);
     } catch (error) {
-      if (statusOf(error) === 404) return [];
+      if (statusOf(error) === 404) return undefined;
       throw error;
     }
   }

@@ -90,7 +90,7 @@ export class StepFrames {
 }
 
 /** A pause with no question: nobody's `interrupt()`. JS tells of it under `values`, too. */
-function isDrivingPause({ event, bytes }: Frame): boolean {
+export function isDrivingPause({ event, bytes }: Frame): boolean {
   if (event !== "updates" && event !== "values") return false;
   return bytes.length < 200 && /^data: ?\{"__interrupt__": ?\[\]\}\r?$/m.test(bytes.toString("utf8"));
 }

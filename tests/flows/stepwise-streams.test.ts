@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import type { Listening } from "../../proxy/listen.ts";
 import { conversation, type Live, outline, send, shownIn, useFlow } from "../helpers/flow.ts";
 import { startProxy } from "../helpers/proxy.ts";
-import { events, heldAt, sendStepwise, speakInTurn, spokenBy } from "../helpers/stepwise.ts";
+import { events, flagsOn, heldAt, sendStepwise, speakInTurn, spokenBy, until } from "../helpers/stepwise.ts";
 
 const flow = useFlow();
 vi.setConfig({ testTimeout: 60_000 });
@@ -16,15 +16,18 @@ afterAll(() => other.close());
 const lengths = (parts: Live["parts"]) =>
   events(parts, "values").map(({ data }) => (data as { messages: unknown[] }).messages.length);
 
+/** Events and data of a stream's text. */
+const framesOf = (text: string): Live["parts"] =>
+  text.split(/\r?\n\r?\n/).flatMap((frame) => {
+    const field = (name: string) => new RegExp(`^${name}: ?(.*)$`, "m").exec(frame)?.[1]?.trim();
+    const [event, data] = [field("event"), field("data")];
+    return event && data ? [{ event, data: JSON.parse(data), id: field("id") }] : [];
+  });
+
 /** Joins the run for what is still to come; resolves when that is to be had, and `parts` when all of it has come. */
 async function joinNow(threadId: string, runId: string, url = flow.proxy.url) {
   const answer = await fetch(`${url}/threads/${threadId}/runs/${runId}/stream`);
-  const parts = answer.text().then((text) =>
-    text.split(/\r?\n\r?\n/).flatMap((frame): Live["parts"] => {
-      const [event, data] = ["event", "data"].map((field) => new RegExp(`^${field}: ?(.*)$`, "m").exec(frame)?.[1]);
-      return event && data ? [{ event: event.trim(), data: JSON.parse(data) }] : [];
-    }),
-  );
+  const parts = answer.text().then(framesOf);
   return { parts };
 }
 
@@ -85,5 +88,76 @@ describe.concurrent("the stream of a run that is driven step by step", () => {
     const stream = flow.client.runs.joinStream(threadId, await live.runId, { lastEventId: "-1" });
     for await (const part of stream) again.push(part as Live["parts"][number]);
     expect([...shownIn(again).values()]).toEqual(shown);
+  });
+});
+
+/** Reads the thread's stream until so many runs are done; resolves when it is open, to what resolves to its frames. */
+async function watch(threadId: string, runs: number, lastEventId?: string, url = flow.proxy.url) {
+  const leave = new AbortController();
+  const headers: Record<string, string> = lastEventId ? { "last-event-id": lastEventId } : {};
+  const answer = await fetch(`${url}/threads/${threadId}/stream`, { headers, signal: leave.signal });
+  const read = async () => {
+    const decoder = new TextDecoder();
+    let text = "";
+    for await (const chunk of answer.body as unknown as AsyncIterable<Uint8Array>) {
+      text += decoder.decode(chunk, { stream: true });
+      if ((text.match(/run_done[^\n]*\n[^\n]*\n\r?\n/g) ?? []).length >= runs) break;
+    }
+    leave.abort();
+    return framesOf(text);
+  };
+  return { status: answer.status, frames: read() };
+}
+
+describe.concurrent("the stream of the thread", () => {
+  const isJs = inject("server") === "js";
+
+  it("shows it as one run, live and again, and from its middle", async () => {
+    const prompt = "watched";
+    const { thread_id: threadId } = await flow.client.threads.create();
+    const live = [await watch(threadId, 2), await watch(threadId, 2, undefined, other.url)];
+    // It has no such route.
+    if (isJs) return expect(live.map(({ status }) => status)).toEqual([404, 404]);
+    speakInTurn(flow, prompt);
+    const first = sendStepwise(flow.client, threadId, prompt, "pipeline");
+    await first.ended;
+    flow.model.script("the next", { text: ["Gladly."] });
+    const next = send(flow.client, threadId, "the next", { graph: "pipeline" });
+    await next.ended;
+    const runIds = [await first.runId, await next.runId];
+    const [seen = [], elsewhere] = await Promise.all(live.map(({ frames }) => frames));
+    expect(elsewhere).toEqual(seen);
+    expect(events(seen, "metadata").map(({ data }) => data)).toEqual(
+      runIds.flatMap((run_id) => [
+        { run_id, attempt: 1 },
+        { run_id, status: "run_done" },
+      ]),
+    );
+    expect(JSON.stringify(seen)).not.toContain("__interrupt__");
+    expect(lengths(seen)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(await (await watch(threadId, 2, "0-0")).frames).toEqual(seen);
+    // From the second step on.
+    const from = seen.findIndex(({ event, data }) => event === "updates" && "review" in (data as object));
+    const rest = await (await watch(threadId, 2, seen[from]?.id)).frames;
+    expect(rest).toEqual(seen.slice(from + 1));
+  });
+
+  it("says where it pauses, and that it was stopped", async () => {
+    if (isJs) return expect((await watch(crypto.randomUUID(), 1)).status).toBe(404);
+    const prompt = "watched to its pause";
+    const { thread_id: threadId } = await flow.client.threads.create();
+    const { frames } = await watch(threadId, 2);
+    speakInTurn(flow, prompt);
+    const first = sendStepwise(flow.client, threadId, prompt, "pipeline", { interruptAfter: ["review"] });
+    await first.ended;
+    const { live, call, runId, ended } = await heldAt(flow, "draft", "watched to its stop", { threadId });
+    const stopped = flow.client.runs.cancel(threadId, runId, true);
+    await until(async () => expect(await flagsOn(flow, threadId)).toHaveLength(1));
+    call?.release();
+    await Promise.all([stopped, ended]);
+    const seen = await frames;
+    expect(seen.filter(({ data }) => JSON.stringify(data).includes("__interrupt__"))).toHaveLength(1);
+    const done = events(seen, "metadata").filter(({ data }) => JSON.stringify(data).includes("run_done"));
+    expect(done.map(({ data }) => (data as { run_id: string }).run_id)).toEqual([await first.runId, await live.runId]);
   });
 });
