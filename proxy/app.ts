@@ -43,6 +43,8 @@ export interface App {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
   /** It is to be closed: whose connection ends now has not hung up. Resolves when the stops under way have ended. */
   close(): Promise<void>;
+  /** It is closed, its streams too: nothing of it goes on. */
+  end(): void;
 }
 
 export function createApp(settings: Settings, log: Logger): App {
@@ -51,7 +53,7 @@ export function createApp(settings: Settings, log: Logger): App {
   const readers = new Readers();
   const server = new ServerKindProbe(upstream);
   const metrics = new Metrics();
-  const snapshots = new Snapshots({ settings, upstream, metrics, log });
+  const snapshots = new Snapshots({ settings, upstream, server, metrics, log });
   const stops = new Stops({ threads, snapshots, server, metrics, settings });
   const hangUps = new HangUps({ settings, upstream, log, threads, readers, stops });
   const stepEnds = new StepEnds({ stops, metrics });
@@ -114,5 +116,7 @@ export function createApp(settings: Settings, log: Logger): App {
       stepwise.close();
       await threads.idle();
     },
+    // Not before: as long as runs stream here, nobody else may look after them.
+    end: () => snapshots.close(),
   };
 }

@@ -76,4 +76,5 @@ async function close(app: App, server: Server, { inHand, sockets }: Open, grace:
   server.closeAllConnections();
   for (const socket of sockets) socket.destroy();
   await closed;
+  app.end();
 }

@@ -1,4 +1,5 @@
 import { AIMessageChunk } from "@langchain/core/messages";
+import { acrossGap } from "./across-gap.ts";
 import { type Message, typeOf } from "./message.ts";
 import { ProtocolMessage, type SavedProtocolMessage } from "./protocol-message.ts";
 import type { Origin, Streamed } from "./transcript.ts";
@@ -14,6 +15,8 @@ export interface Draft {
   whole?: boolean;
   /** Its beginning may be missing. */
   headless?: boolean;
+  /** What it had said when something in the middle of it went missing; what came since stands apart. */
+  beforeGap?: Message;
 }
 
 /** A draft as plain JSON; its chunk is put together again from a message. */
@@ -23,9 +26,26 @@ export interface SavedDraft extends Omit<Draft, "chunk" | "protocol"> {
 }
 
 export function streamedOf(draft: Draft, noted?: Record<string, unknown>): Streamed {
-  const message = draft.protocol?.toMessage() ?? (draft.chunk ? toMessage(draft.chunk, draft.message) : draft.message);
-  const origin = originOf(draft.metadata ?? noted);
-  return { message, origin, complete: isComplete(message, draft), ...(draft.headless ? { headless: true } : {}) };
+  const { beforeGap, headless, protocol } = draft;
+  const came = protocol?.toMessage() ?? (draft.chunk ? toMessage(draft.chunk, draft.message) : draft.message);
+  const message = beforeGap ? acrossGap(beforeGap, came) : came;
+  return {
+    message,
+    origin: originOf(draft.metadata ?? noted),
+    complete: isComplete(message, draft),
+    ...(headless ? { headless } : {}),
+    ...(beforeGap || protocol?.isTorn ? { torn: true } : {}),
+  };
+}
+
+/** The draft when something of it may have gone missing; of one that was complete nothing can. */
+export function tornDraft(draft: Draft): Draft {
+  const { message, complete } = streamedOf(draft);
+  if (complete || !(draft.chunk || draft.protocol)) return draft;
+  draft.protocol?.tear();
+  if (draft.protocol) return draft;
+  const rest = { ...draft.message, content: "", tool_calls: [], tool_call_chunks: [] };
+  return { ...draft, beforeGap: message, message: rest, chunk: undefined };
 }
 
 export function saveDraft({ chunk, protocol, metadata, ...draft }: Draft): SavedDraft {

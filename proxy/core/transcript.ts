@@ -22,6 +22,8 @@ export interface Streamed {
   complete: boolean;
   /** Its beginning may be missing: the stream, as it can be read, begins in the middle of it. */
   headless?: boolean;
+  /** Something in its middle may be missing: the stream, as it was read, has a gap there. */
+  torn?: boolean;
 }
 
 /** What the stream told of a tool call: it has begun, at least. */

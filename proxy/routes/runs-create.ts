@@ -27,7 +27,7 @@ export function runsCreate(services: Services, passOn: PassOn): Middleware {
       const asked = wanted && (await beforeRun(services, ctx.headers, threadId, wanted, created));
       const kind = await services.server.kind();
       const toolMode = toolModeOf(kind, services.settings);
-      const { body: plain, key } = asked ? stoppable(asked, toolMode) : {};
+      const { body: plain } = asked ? stoppable(asked, toolMode) : {};
       const inSteps = asked !== undefined && isStepwise(asked);
       const body = plain && inSteps ? firstStep(plain) : plain;
       if (body && asked && asked.on_disconnect === undefined) delete body.on_disconnect;
@@ -43,7 +43,7 @@ export function runsCreate(services: Services, passOn: PassOn): Middleware {
         if (runId && isWait) close = services.threads.reading(threadId);
         created(runId);
         if (runId && inSteps) services.stepwise.begin(ctx.headers, threadId, runId);
-        else if (runId) services.snapshots.watch(runId, { threadId, caller: ctx.headers, key });
+        else if (runId) services.snapshots.watch(ctx.headers, threadId, runId);
         return runId;
       };
       const sent = body ? asText(body) : text;

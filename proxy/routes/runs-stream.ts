@@ -21,7 +21,7 @@ export function runsStream(services: Services): Middleware {
       const wanted = withStrategy(asObject(text), services.settings.multitaskDefault);
       const asked = wanted && (await beforeRun(services, ctx.headers, threadId, wanted, created));
       const toolMode = toolModeOf(await services.server.kind(), services.settings);
-      const { body, added, key } = asked ? stoppable(asked, toolMode) : { added: [] };
+      const { body, added } = asked ? stoppable(asked, toolMode) : { added: [] };
       if (asked && body && isStepwise(asked)) {
         return await streamSteps(services, ctx, {
           threadId,
@@ -44,7 +44,7 @@ export function runsStream(services: Services): Middleware {
         onDisconnect: asked?.on_disconnect,
         onRun(runId) {
           created(runId);
-          services.snapshots.watch(runId, { threadId, caller: ctx.headers, key });
+          services.snapshots.watch(ctx.headers, threadId, runId);
         },
         stream: (fetch, signal) =>
           clientFor(ctx.headers, services.upstream, fetch).runs.stream(threadId, String(asked?.assistant_id), {

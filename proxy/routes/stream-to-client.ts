@@ -75,6 +75,7 @@ export async function streamToClient(services: Services, ctx: Context, options: 
       // Its bytes have gone to the client already.
     }
     if (gone.signal.aborted) return;
+    if (runId) services.snapshots.ended(runId);
     const values = options.wantsValues && runId && (await valuesAfterStop(services, ctx, threadId, runId, stopped));
     if (values) {
       const lines = ["event: values", `data: ${JSON.stringify(values)}`, "", ""];
@@ -89,7 +90,6 @@ export async function streamToClient(services: Services, ctx: Context, options: 
   } finally {
     leave?.(!gone.signal.aborted);
     if (leave) services.metrics.streams.dec();
-    if (!gone.signal.aborted && runId) services.snapshots.ended(runId);
     if (gone.signal.aborted && runId) services.hangUps.left(ctx.headers, threadId, runId, options.onDisconnect);
     close?.();
     unwatch();

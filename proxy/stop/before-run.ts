@@ -72,9 +72,8 @@ export async function beforeRun(
   const stopped = await stopForNewRun(client, services, threadId, wanted, active);
   if (!stopped && active.length > 0) return await asCreated(client, threadId, wanted, services);
   const stale = isMessage(wanted) && (await fallsBehind(client, services, threadId, wanted, runs));
-  const latest = runs.at(-1);
   const isNew = isMessage(wanted) && (stale || namedCheckpoint(wanted) === undefined);
-  if (!stopped && isNew && latest && services.settings.heal) await heal(client, services, threadId, latest);
+  if (!stopped && isNew && services.settings.heal) await heal(client, services, threadId, runs);
   return await asCreated(client, threadId, stale ? await fromHead(client, threadId, wanted) : wanted, services);
 }
 
