@@ -194,17 +194,18 @@ export class Snapshots {
     const run = await ifThere(client.runs.get(threadId, runId));
     if (run && !isResumable(run)) return void this.#forget(runId);
     if (run?.status === "pending") return this.#half;
-    if (!run || (await this.#isDealtWith(client, threadId, run))) {
-      this.#forget(runId);
-      if (watched.latest) await this.#store.remove(client, runId);
-      return undefined;
+    const isDealtWith = async () => !run || (await this.#isDealtWith(client, threadId, run));
+    if (run && !(await isDealtWith())) {
+      const isAll = await this.#take(client, run, watched);
+      if (!isTerminal(run)) return this.#half;
+      // Its end was just being written.
+      if (!isAll) return soon;
+      // Somebody will stop it, or say the next thing on its thread; or has done so while this was stored.
+      if (!(await isDealtWith())) return this.#leave(runId, watched);
     }
-    const isAll = await this.#take(client, run, watched);
-    if (!isTerminal(run)) return this.#half;
-    // Its end was just being written.
-    if (!isAll) return soon;
-    // Somebody will stop it, or say the next thing on its thread.
-    this.#leave(runId, watched);
+    this.#forget(runId);
+    if (watched.latest) await this.#store.remove(client, runId);
+    return undefined;
   }
 
   /** It has ended well, a stop through this or another replica has kept its text, or that has no place on its thread any more. */
@@ -215,7 +216,7 @@ export class Snapshots {
   }
 
   /** No look will find any more of it. */
-  #leave(runId: string, { latest, isStored }: Watched): void {
+  #leave(runId: string, { latest, isStored }: Watched): undefined {
     this.#forget(runId);
     if (!latest || isStored) return;
     this.#kept.set(runId, latest);

@@ -58,6 +58,12 @@ const look = (snapshots: Snapshots, caller: IncomingHttpHeaders = alice) =>
 const until = (check: () => unknown) => vi.waitFor(check, { timeout: 12_000, interval: 20 });
 const pause = (milliseconds: number) => new Promise((later) => setTimeout(later, milliseconds));
 
+/** The thread, from now on. */
+function isWhole(server: FakeLongRun): void {
+  const created_at = new Date().toISOString();
+  server.state = { values: { messages: [] }, next: [], metadata: { run_id: ids.run }, created_at };
+}
+
 /** What the replies say; `?` if something is missing. */
 function textOf(snapshot: Snapshot | undefined): string | undefined {
   const transcript = snapshot && TranscriptFold.restore(snapshot.fold).transcript();
@@ -275,8 +281,7 @@ describe.concurrent("of a run that is dealt with", { timeout: 25_000 }, () => {
     [
       "was stopped through another replica",
       (server) => {
-        const created_at = new Date().toISOString();
-        server.state = { values: { messages: [] }, next: [], metadata: { run_id: ids.run }, created_at };
+        isWhole(server);
         server.end("interrupted");
       },
     ],
@@ -315,6 +320,16 @@ describe.concurrent("of a run that is dealt with", { timeout: 25_000 }, () => {
     };
     look(snapshots);
     await until(() => expect(count("DELETE /store/items")).toBe(2));
+    expect(server.store.size).toBe(0);
+  });
+
+  it("through another replica, while its last one is being stored here, nothing is left", async (context) => {
+    const { server, replica, words, count } = await begin(context);
+    words("One ");
+    server.end("interrupted");
+    server.onPut = async () => isWhole(server);
+    look(replica());
+    await until(() => expect(count("DELETE /store/items")).toBe(1));
     expect(server.store.size).toBe(0);
   });
 
