@@ -23,6 +23,7 @@ import { runsJoin } from "./routes/runs-join.ts";
 import { runsStream } from "./routes/runs-stream.ts";
 import { upgrades } from "./routes/socket.ts";
 import { stopOnThread } from "./routes/stop.ts";
+import { threadEvents } from "./routes/thread-events.ts";
 import { threadStream } from "./routes/thread-stream.ts";
 import { webPage } from "./routes/web.ts";
 import { ServerKindProbe } from "./server-kind.ts";
@@ -71,6 +72,7 @@ export function createApp(settings: Settings, log: Logger): App {
   router.post("/threads/:thread_id/runs/:run_id/cancel", cancelRun(services, passOn));
   router.post("/runs/cancel", cancelMany(services, passOn));
   router.get("/threads/:thread_id/stream", threadStream(services));
+  router.post("/threads/:thread_id/stream/events", threadEvents(services));
   router.get("/threads/:thread_id/runs/:run_id/stream", runsJoin(services));
   router.post("/threads/:thread_id/runs/stream", runsStream(services));
   router.post("/threads/:thread_id/runs", runsCreate(services, passOn));

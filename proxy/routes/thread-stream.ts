@@ -1,10 +1,12 @@
-import type { Client } from "@langchain/langgraph-sdk";
+import type { Client, Run } from "@langchain/langgraph-sdk";
 import type { Middleware } from "koa";
 import { timeOf } from "../core/event-id.ts";
 import type { Services } from "../services.ts";
 import type { Frame } from "../sse/frames.ts";
 import { addedModes, isAddition } from "../sse/modes.ts";
 import { pipingFetch } from "../sse/pipe.ts";
+import { isTerminal } from "../stop/settle.ts";
+import { ageOf } from "../stop/snapshots.ts";
 import { asCaller, clientFor, statusOf } from "../upstream.ts";
 import { requireId } from "./ids.ts";
 
@@ -24,11 +26,14 @@ export function threadStream(services: Services): Middleware {
     const client = clientFor(ctx.headers, services.upstream);
     await asCaller(client.threads.get(threadId));
     if (ctx.res.destroyed) return;
+    void services.snapshots.watchThread(ctx.headers, threadId);
     const gone = new AbortController();
     const onClose = () => gone.abort();
     ctx.res.once("close", onClose);
     const lastEventId = ctx.get("last-event-id") || undefined;
-    const additions = new Additions(client, threadId);
+    const additions = new Additions(client, threadId, (run) => {
+      if (!isTerminal(run)) services.snapshots.watch(ctx.headers, threadId, run.run_id, ageOf(run));
+    });
     const { fetch, wire } = pipingFetch({
       response: ctx.res,
       query: ctx.querystring,
@@ -65,9 +70,13 @@ class Additions {
   /** Of the run whose frames are passing; undefined before the first is known. */
   #added?: string[];
 
-  constructor(client: Pick<Client, "runs">, threadId: string) {
+  readonly #onRun: (run: Run) => void;
+
+  /** `onRun` is told of each run whose frames pass. */
+  constructor(client: Pick<Client, "runs">, threadId: string, onRun: (run: Run) => void) {
     this.#client = client;
     this.#threadId = threadId;
+    this.#onRun = onRun;
   }
 
   /** Asks after the runs that these frames begin, and at first after the one that was under way at the event of this id. */
@@ -91,7 +100,9 @@ class Additions {
 
   async #addedTo(runId: string): Promise<string[]> {
     try {
-      return addedModes(await this.#client.runs.get(this.#threadId, runId));
+      const run = await this.#client.runs.get(this.#threadId, runId);
+      this.#onRun(run);
+      return addedModes(run);
     } catch (error) {
       if (statusOf(error) === 404) return [];
       throw error;

@@ -106,7 +106,7 @@ describe.runIf(inject("server") === "python")("a long run's snapshots", { concur
 
   it("stay in memory where the store refuses, and say so", async () => {
     const refusing = await startForgetful(inject("langgraphUrl"), window * 1000);
-    refusing.refuseStore();
+    refusing.refuseStore(403);
     const replica = await startProxy(refusing.url, { REPLAY_WINDOW: String(window) });
     const { script, text } = reporting("no store", 9);
     const { thread_id: threadId } = await client.threads.create();
