@@ -16,9 +16,9 @@ export async function heal(client: Client, services: Healing, threadId: string, 
     await healAfter(client, services, threadId, latest);
   }
   // Whoever looked after it may have died.
-  if (latest.status === "success") await snapshots.drop(client, latest);
+  if (latest.status === "success") snapshots.drop(client, latest);
   // Nobody may have looked after it, and now its text has no place any more.
-  if (superseded && isCut(superseded)) await snapshots.drop(client, superseded);
+  if (superseded && isCut(superseded)) snapshots.drop(client, superseded);
 }
 
 /** A thread that can't be mended is no worse than it was: the new run may try. */
@@ -30,7 +30,7 @@ async function healAfter(
 ): Promise<void> {
   try {
     if (isWhole(await readState(client, threadId), latest, stops.preferredKey)) {
-      return await snapshots.drop(client, latest);
+      return snapshots.drop(client, latest);
     }
     const run = await client.runs.get(threadId, latest.run_id);
     await stops.stop(client, threadId, run, { ...stops.asked(run.run_id), reason: latest.status as Reason });

@@ -115,12 +115,15 @@ export class Snapshots {
     return ageOf(run) > this.window - 1000;
   }
 
-  /** The run, as it has ended, is dealt with: nothing of it has to be kept any more. */
-  async drop(client: Pick<Client, "store">, run: EndedRun): Promise<void> {
-    const { run_id: runId, created_at, updated_at } = run;
+  /** The run, as it has ended, is dealt with: nothing of it has to be kept any more. Nobody waits for its snapshot to go. */
+  drop(client: Pick<Client, "store">, { run_id: runId, created_at, updated_at }: EndedRun): void {
     const isLong = this.#latest(runId) || Date.parse(updated_at) - Date.parse(created_at) >= this.#half;
     this.#forget(runId);
-    if (isLong && (await this.#forgets())) await this.#store.remove(client, runId);
+    if (isLong) void this.#remove(client, runId);
+  }
+
+  async #remove(client: Pick<Client, "store">, runId: string): Promise<void> {
+    if (await this.#forgets().catch(() => true)) await this.#store.remove(client, runId);
   }
 
   /** Runs are left to whoever joins them next, through another replica. */

@@ -50,12 +50,12 @@ export async function stopRun(
   const { snapshots, settings } = services;
   const settled = await cancel(client, services, threadId, run);
   if (await isOvertaken(client, threadId, run)) {
-    await snapshots.drop(client, settled);
+    snapshots.drop(client, settled);
     return await overtaken(client, threadId, stop, settled);
   }
   try {
     const result = await afterwards(client, snapshots, threadId, stop, settled, run.status);
-    await snapshots.drop(client, settled);
+    snapshots.drop(client, settled);
     return result;
   } catch (error) {
     throw asNotStored(stop.runId, error, settings.heal);

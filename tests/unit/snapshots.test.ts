@@ -189,7 +189,7 @@ describe.concurrent("snapshots", { timeout: 25_000 }, () => {
     const snapshots = replica("js");
     look(snapshots);
     expect(await find(snapshots)).toBeUndefined();
-    await drop(snapshots);
+    drop(snapshots);
     await pause(500);
     expect(server.requests).toEqual([]);
   });
@@ -255,7 +255,7 @@ describe.concurrent("a store that refuses", { timeout: 25_000 }, () => {
     await pause(500);
     server.parts.splice(0);
     expect(textOf(await find(snapshots))).toBe("One two ");
-    await drop(snapshots);
+    drop(snapshots);
     expect(await find(snapshots)).toBeUndefined();
   });
 
@@ -316,7 +316,8 @@ describe.concurrent("of a run that is dealt with", { timeout: 25_000 }, () => {
     const snapshots = replica();
     server.onPut = async () => {
       server.run.updated_at = new Date().toISOString();
-      await drop(snapshots);
+      drop(snapshots);
+      await until(() => expect(count("DELETE /store/items")).toBe(1));
     };
     look(snapshots);
     await until(() => expect(count("DELETE /store/items")).toBe(2));
@@ -340,7 +341,7 @@ describe.concurrent("of a run that is dealt with", { timeout: 25_000 }, () => {
     server.end("success");
     snapshots.ended(ids.run);
     server.run.created_at = server.run.updated_at;
-    await drop(snapshots);
+    drop(snapshots);
     await pause(usual / 2 + 500);
     expect(server.requests).toEqual([]);
   });
