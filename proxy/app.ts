@@ -24,6 +24,7 @@ import { runsStream } from "./routes/runs-stream.ts";
 import { upgrades } from "./routes/socket.ts";
 import { statelessJoin } from "./routes/stateless-join.ts";
 import { stopOnThread } from "./routes/stop.ts";
+import { threadEvents } from "./routes/thread-events.ts";
 import { threadStream } from "./routes/thread-stream.ts";
 import { webPage } from "./routes/web.ts";
 import { ServerKindProbe } from "./server-kind.ts";
@@ -48,6 +49,8 @@ export interface App {
   idle(): Promise<void>;
   /** Whose connection ends from now on has not hung up. */
   close(): void;
+  /** It is closed, its streams too: nothing of it goes on. */
+  end(): void;
 }
 
 export function createApp(settings: Settings, log: Logger): App {
@@ -56,7 +59,7 @@ export function createApp(settings: Settings, log: Logger): App {
   const readers = new Readers();
   const server = new ServerKindProbe(upstream);
   const metrics = new Metrics();
-  const snapshots = new Snapshots({ settings, upstream, metrics, log });
+  const snapshots = new Snapshots({ settings, upstream, server, metrics, log });
   const stops = new Stops({ threads, readers, snapshots, server, metrics, settings });
   const hangUps = new HangUps({ settings, upstream, log, threads, readers, stops });
   const stepEnds = new StepEnds({ stops, metrics });
@@ -74,6 +77,7 @@ export function createApp(settings: Settings, log: Logger): App {
   router.post("/threads/:thread_id/runs/:run_id/cancel", cancelRun(services, passOn));
   router.post("/runs/cancel", cancelMany(services, passOn));
   router.get("/threads/:thread_id/stream", threadStream(services));
+  router.post("/threads/:thread_id/stream/events", threadEvents(services));
   router.get("/threads/:thread_id/runs/:run_id/stream", runsJoin(services));
   router.post("/threads/:thread_id/runs/stream", runsStream(services));
   router.post("/threads/:thread_id/runs", runsCreate(services));
@@ -123,5 +127,7 @@ export function createApp(settings: Settings, log: Logger): App {
       await threads.idle();
     },
     close: () => hangUps.close(),
+    // Not before: as long as runs stream here, nobody else may look after them.
+    end: () => snapshots.close(),
   };
 }

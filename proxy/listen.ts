@@ -77,6 +77,7 @@ async function close(app: App, server: Server, { inHand, sockets }: Open, grace:
   await closed;
   // Who has left in the meantime may have meant Stop.
   await app.idle();
+  app.end();
 }
 
 /** Takes no new connection, and resolves when those there are have ended, and whoever answered on them has heard of it. */

@@ -80,7 +80,7 @@ export interface CutRun {
 export const inputOf = (run: object): unknown => (run as Pick<CutRun, "kwargs">).kwargs?.input;
 
 /** Names a call within a conversation; its own id may come again in another reply. */
-export const callKey = (reply: Message, callId: string): string => `${reply.id ?? ""} ${callId}`;
+export const callKey = (reply: Pick<Message, "id">, callId: string): string => `${reply.id ?? ""} ${callId}`;
 
 export function gatherCut(stop: Stop, run: CutRun, state: State, transcript: Transcript): Cut {
   const messagesKey = conversationKey(state.values, run.kwargs?.input, stop.preferredKey);

@@ -1,4 +1,5 @@
 import { AIMessageChunk } from "@langchain/core/messages";
+import { acrossGap } from "./across-gap.ts";
 import { isObject, type Message, parseObject, type ToolCallChunk } from "./message.ts";
 import { ProtocolMessage, type SavedProtocolMessage } from "./protocol-message.ts";
 import type { Origin, Streamed } from "./transcript.ts";
@@ -16,6 +17,8 @@ export interface Draft {
   headless?: boolean;
   /** Nobody is shown it; it tells which calls its tools answer. */
   hidden?: boolean;
+  /** What it had said when something in the middle of it went missing; what came since stands apart. */
+  beforeGap?: Message;
 }
 
 /** A draft as plain JSON; its chunk is put together again from a message. */
@@ -26,17 +29,29 @@ export interface SavedDraft extends Omit<Draft, "chunk" | "protocol"> {
 
 /** `hasBegun`: a tool that it calls has, so it must have ended, whether or not its provider said so. */
 export function streamedOf(draft: Draft, noted?: Record<string, unknown>, hasBegun = false): Streamed {
-  const message = draft.protocol?.toMessage() ?? (draft.chunk ? toMessage(draft.chunk, draft.message) : draft.message);
-  const origin = originOf(draft.metadata ?? noted);
+  const { beforeGap, headless, protocol } = draft;
+  const came = protocol?.toMessage() ?? (draft.chunk ? toMessage(draft.chunk, draft.message) : draft.message);
+  const message = beforeGap ? acrossGap(beforeGap, came) : came;
   const complete = hasBegun || isComplete(message, draft);
   const streaming = !complete && isStreaming(message, draft);
   return {
     message,
-    origin,
+    origin: originOf(draft.metadata ?? noted),
     complete,
     ...(streaming ? { streaming } : {}),
-    ...(draft.headless ? { headless: true } : {}),
+    ...(headless ? { headless } : {}),
+    ...(beforeGap || protocol?.isTorn ? { torn: true } : {}),
   };
+}
+
+/** The draft when something of it may have gone missing; of one that was complete nothing can. */
+export function tornDraft(draft: Draft): Draft {
+  const { message, complete } = streamedOf(draft);
+  if (complete || !(draft.chunk || draft.protocol)) return draft;
+  draft.protocol?.tear();
+  if (draft.protocol) return draft;
+  const rest = { ...draft.message, content: "", tool_calls: [], tool_call_chunks: [] };
+  return { ...draft, beforeGap: message, message: rest, chunk: undefined };
 }
 
 export function saveDraft({ chunk, protocol, metadata, ...draft }: Draft): SavedDraft {

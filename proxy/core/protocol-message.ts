@@ -1,3 +1,4 @@
+import { contentAcrossGap } from "./across-gap.ts";
 import { type Content, type ContentBlock, isObject, type Message, type ToolCallChunk } from "./message.ts";
 
 export interface SavedProtocolMessage {
@@ -6,6 +7,7 @@ export interface SavedProtocolMessage {
   blocks: [index: number, block: ContentBlock][];
   metadata: Record<string, unknown>;
   usage?: Record<string, unknown>;
+  beforeGap?: [index: number, block: ContentBlock][];
 }
 
 /**
@@ -18,6 +20,8 @@ export class ProtocolMessage {
   #blocks = new Map<number, ContentBlock>();
   #metadata: Record<string, unknown> = {};
   #usage?: Record<string, unknown>;
+  /** Blocks that were under way when something went missing; what came of them since stands apart. */
+  #beforeGap = new Map<number, ContentBlock>();
 
   constructor(start: Record<string, unknown>) {
     this.id = typeof start.id === "string" ? start.id : undefined;
@@ -25,16 +29,39 @@ export class ProtocolMessage {
 
   save(): SavedProtocolMessage {
     const { id, complete } = this;
-    return { id, complete, blocks: [...this.#blocks], metadata: this.#metadata, usage: this.#usage };
+    const saved = { id, complete, blocks: [...this.#blocks], metadata: this.#metadata, usage: this.#usage };
+    return this.isTorn ? { ...saved, beforeGap: [...this.#beforeGap] } : saved;
   }
 
-  static restore({ id, complete, blocks, metadata, usage }: SavedProtocolMessage): ProtocolMessage {
+  static restore({ id, complete, blocks, metadata, usage, beforeGap }: SavedProtocolMessage): ProtocolMessage {
     const message = new ProtocolMessage({ id });
     message.complete = complete;
     message.#blocks = new Map(blocks);
     message.#metadata = metadata;
     message.#usage = usage;
+    message.#beforeGap = new Map(beforeGap);
     return message;
+  }
+
+  /** Something may be missing between what has come and what comes now: of the last block, since they come in turn. */
+  tear(): void {
+    const index = Math.max(...this.#blocks.keys());
+    const [block] = this.#piecesOf(index);
+    if (!block) return;
+    this.#beforeGap.set(index, block);
+    this.#blocks.delete(index);
+  }
+
+  get isTorn(): boolean {
+    return this.#beforeGap.size > 0;
+  }
+
+  /** The block; or, where it is torn, a text with its gap, and of all else either side. */
+  #piecesOf(index: number): ContentBlock[] {
+    const [before, block] = [this.#beforeGap.get(index), this.#blocks.get(index)];
+    if (!before || !block) return [before ?? block ?? []].flat();
+    if (typeof before.text !== "string" || typeof block.text !== "string") return [before, block];
+    return [{ ...block, text: contentAcrossGap(before.text, block.text) as string }];
   }
 
   add(event: Record<string, unknown>): void {
@@ -47,12 +74,19 @@ export class ProtocolMessage {
     if (typeof event.index !== "number") return;
     const block = this.#blocks.get(event.index) ?? {};
     if (event.event === "content-block-delta") this.#blocks.set(event.index, extend(block, event.delta));
-    else if (isObject(event.content)) this.#blocks.set(event.index, event.content);
+    else if (isObject(event.content)) this.#put(event.index, event.content);
+  }
+
+  /** A block as it is by now: nothing of it is missing. */
+  #put(index: number, block: ContentBlock): void {
+    this.#blocks.set(index, block);
+    this.#beforeGap.delete(index);
   }
 
   /** As the legacy modes would have streamed it: text as a plain string, reasoning beside it. */
   toMessage(): Message {
-    const blocks = [...this.#blocks].sort(([a], [b]) => a - b).map(([, block]) => block);
+    const indices = [...new Set([...this.#blocks.keys(), ...this.#beforeGap.keys()])].sort((a, b) => a - b);
+    const blocks = indices.flatMap((index) => this.#piecesOf(index));
     const calls = blocks.filter(isCall);
     const said = blocks.filter((block) => !isCall(block) && block.type !== "reasoning");
     const reasoning = blocks.map((block) => block.reasoning ?? "").join("");

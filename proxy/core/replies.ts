@@ -25,9 +25,9 @@ export function cutReplies(messages: Message[], cut: Cut): CutReply[] {
   });
 }
 
-/** Puts the stop on a reply that was cut; a reply that had ended is never marked, unless its beginning is missing. */
-function mark(message: Message, { complete, headless }: Streamed, cut: Cut): Message {
-  if (complete && !headless) return message;
+/** Puts the stop on a reply that was cut; a reply that had ended is never marked, unless some of it is missing. */
+function mark(message: Message, { complete, headless, torn }: Streamed, cut: Cut): Message {
+  if (complete && !headless && !torn) return message;
   const stopped = {
     run_id: cut.runId,
     at: cut.at,

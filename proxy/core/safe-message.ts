@@ -1,6 +1,7 @@
 import type { Content, ContentBlock, Message, ToolCall } from "./message.ts";
 import { blocksOf, isObject, parseObject, textOf } from "./message.ts";
 import type { Streamed } from "./transcript.ts";
+import { fromWholeWord } from "./whole-words.ts";
 
 /** What a cut reply may keep of its provider's metadata: nothing by which the provider would look up what it never stored. */
 const keptMetadata = ["model_name", "model", "model_provider", "finish_reason", "stop_reason"];
@@ -54,20 +55,6 @@ function withRefusal({ content, additional_kwargs }: Message): Content {
     block.type === "refusal" ? { ...block, type: "text", text: String(refusal) } : block,
   );
   return refusal ? [...said, { type: "text", text: refusal }] : said;
-}
-
-/** No word is longer, but in scripts that put nothing between them. */
-const longestWord = 100;
-
-/** Without what may be the rest of a word that began before. */
-function fromWholeWord(content: Content): Content {
-  const trimmed = (text: string) => {
-    const end = text.search(/\s/);
-    return end === -1 || end > longestWord ? text : text.slice(end).trimStart();
-  };
-  if (typeof content === "string") return trimmed(content);
-  const first = content.findIndex(isText);
-  return content.map((block, at) => (at === first ? { ...block, text: trimmed(block.text ?? "") } : block));
 }
 
 /** The calls whose arguments had all streamed: a JSON object that closes cannot go on. */

@@ -1,3 +1,4 @@
+import { callKey } from "./cut.ts";
 import {
   asChunk,
   type Draft,
@@ -7,9 +8,11 @@ import {
   type SavedDraft,
   saveDraft,
   streamedOf,
+  tornDraft,
 } from "./draft.ts";
 import { isAI, isMessage, isObject, isTool, type Message, textOf } from "./message.ts";
 import { ProtocolMessage } from "./protocol-message.ts";
+import { isHead } from "./snapshot.ts";
 import { toolsToldBy } from "./tool-events.ts";
 import { failure, resultIn } from "./tool-result.ts";
 import type { CallTrace, Origin, Streamed, StreamPart, Transcript } from "./transcript.ts";
@@ -17,6 +20,7 @@ import type { CallTrace, Origin, Streamed, StreamPart, Transcript } from "./tran
 /** A fold as plain JSON: what has streamed so far, as far as it may still be needed. */
 export interface SavedFold {
   whole: boolean;
+  tornAt?: number;
   drafts: [id: string, draft: SavedDraft][];
   metadata: [id: string, metadata: Record<string, unknown>][];
   calls: [id: string, trace: CallTrace][];
@@ -34,8 +38,8 @@ export interface SavedFold {
 export class TranscriptFold {
   #first = true;
   #whole = false;
-  /** What comes now may be in the middle of a reply. */
-  #torn = false;
+  /** What comes now may be in the middle of a reply, if it is not among those from here on; undefined: nothing is missing. */
+  #tornAt?: number;
   #order: string[] = [];
   #drafts = new Map<string, Draft>();
   #metadata = new Map<string, Record<string, unknown>>();
@@ -46,11 +50,10 @@ export class TranscriptFold {
 
   add(part: StreamPart): void {
     const [event = "", ...segments] = part.event.split("|");
-    if (this.#first) {
-      this.#whole = event === "metadata";
-      this.#torn = !this.#whole;
-    }
+    if (this.#first) [this.#whole, this.#tornAt] = [isHead(part), 0];
     this.#first = false;
+    // It begins, or is tried again: nothing that comes now has begun before.
+    if (event === "metadata") this.#tornAt = undefined;
     if (event === "messages" && isObject(part.data)) this.#protocol(part.data, segments);
     else if (event === "messages") this.#tuple(part.data);
     else if (event === "messages/partial" || event === "messages/complete")
@@ -82,32 +85,51 @@ export class TranscriptFold {
     return { fromEvents: traces.some((trace) => trace?.fromEvents), ...(result ? { result } : {}) };
   }
 
-  /** What is left to know when the thread's state has these messages, by id. */
+  /** What is left to know when the thread's state has this: messages by id, answered calls by `callKey`. */
   save(stored: ReadonlySet<string> = new Set()): SavedFold {
-    const open = this.#order.filter((id) => !stored.has(id));
-    const isOpen = ([id]: [string, unknown]) => !stored.has(id);
+    return this.#save(stored, (id) => !stored.has(id) && !this.#isInTools(id));
+  }
+
+  #save(stored: ReadonlySet<string>, isNeeded: (id: string) => boolean): SavedFold {
+    const open = this.#order.filter(isNeeded);
     const speaking = [...this.#speaking].flatMap(([speaker, message]): [string, string][] => {
       const id = open.find((one) => this.#drafts.get(one)?.protocol === message);
       return id === undefined ? [] : [[speaker, id]];
     });
+    const events = this.#events;
     return {
       whole: this.#whole,
+      ...(this.#tornAt === undefined ? {} : { tornAt: this.#order.slice(0, this.#tornAt).filter(isNeeded).length }),
       drafts: open.flatMap((id) => {
         const draft = this.#drafts.get(id);
         return draft ? [[id, saveDraft(draft)] as [string, SavedDraft]] : [];
       }),
-      metadata: [...this.#metadata].filter(isOpen).map(([id, metadata]) => [id, originMetadata(metadata)]),
-      calls: [...this.#calls],
+      metadata: [...this.#metadata]
+        .filter(([id]) => !stored.has(id))
+        .map(([id, metadata]) => [id, originMetadata(metadata)]),
+      calls: [...this.#calls].map(([id, trace]) => [id, this.#isAnswered(id, stored) ? withoutResult(trace) : trace]),
       callers: [...this.#callers],
       speaking,
-      ...(this.#events ? { events: this.#events.save(this.#events.#withoutCallers(stored)) } : {}),
+      // A tool that starts is told from the others by the reply that called it.
+      ...(events
+        ? { events: events.#save(stored, (id) => events.#waits(id) || (!stored.has(id) && !events.#isInTools(id))) }
+        : {}),
     };
   }
 
-  /** A tool that starts is told from the others by the reply that called it. */
-  #withoutCallers(ids: ReadonlySet<string>): ReadonlySet<string> {
-    const callers = new Set(this.#callers.values());
-    return new Set([...ids].filter((id) => !callers.has(id)));
+  /** What is said inside a tool is not the conversation's. */
+  #isInTools(id: string): boolean {
+    return originOf(this.#drafts.get(id)?.metadata ?? this.#metadata.get(id)).path.includes("tools");
+  }
+
+  #isAnswered(callId: string, stored: ReadonlySet<string>): boolean {
+    const id = this.#callers.get(callId);
+    return id !== undefined && stored.has(callKey({ id }, callId));
+  }
+
+  /** Whether a tool that the message called has not ended, as far as is known. */
+  #waits(id: string): boolean {
+    return [...this.#callers].some(([callId, messageId]) => messageId === id && !this.#calls.get(callId)?.result);
   }
 
   /** A fold that goes on where the saved one stood. */
@@ -115,6 +137,7 @@ export class TranscriptFold {
     const fold = new TranscriptFold();
     fold.#first = false;
     fold.#whole = saved.whole;
+    fold.#tornAt = saved.tornAt;
     fold.#order = saved.drafts.map(([id]) => id);
     fold.#drafts = new Map(saved.drafts.map(([id, draft]) => [id, restoreDraft(draft)]));
     fold.#metadata = new Map(saved.metadata);
@@ -131,15 +154,21 @@ export class TranscriptFold {
   /** Something is missing between what was folded and what comes now. */
   tear(): void {
     this.#whole = false;
-    this.#torn = true;
+    this.#tornAt = this.#order.length;
+    for (const [id, draft] of this.#drafts) this.#drafts.set(id, tornDraft(draft));
+    this.#events?.tear();
   }
 
-  /** Where the stream is torn, a reply that begins with a word may have begun before; a speaker's second one has not. */
+  get isWhole(): boolean {
+    return this.#whole;
+  }
+
+  /** Where the stream is torn, a reply that begins with a word may have begun before; a speaker's second one since has not. */
   #isHeadless({ content }: Message, { path, task }: Origin): boolean {
-    if (!this.#torn || textOf(content) === "") return false;
+    if (this.#tornAt === undefined || textOf(content) === "") return false;
     const speaker = JSON.stringify([path, task]);
-    return ![...this.#drafts.values()].some(({ metadata }) => {
-      const origin = originOf(metadata);
+    return !this.#order.slice(this.#tornAt).some((id) => {
+      const origin = originOf(this.#drafts.get(id)?.metadata);
       return JSON.stringify([origin.path, origin.task]) === speaker;
     });
   }
@@ -153,7 +182,7 @@ export class TranscriptFold {
     const draft = this.#drafts.get(id);
     const chunked = message.type.endsWith("Chunk");
     // JS names chunks and whole messages alike; Python sends a whole one last, to take the chunks' place.
-    if (draft?.fromChunks && !chunked) draft.chunk = undefined;
+    if (draft?.fromChunks && !chunked) draft.chunk = draft.beforeGap = draft.headless = undefined;
     const chunk = asChunk(message);
     const merged = draft?.chunk ? draft.chunk.concat(chunk) : chunk;
     this.#put(id, {
@@ -161,6 +190,7 @@ export class TranscriptFold {
       message: { ...draft?.message, ...message },
       fromChunks: chunked || (draft?.fromChunks ?? false),
       whole: !chunked && (draft ? draft.fromChunks : message.tool_call_chunks === undefined),
+      beforeGap: draft?.beforeGap,
       metadata: isObject(metadata) ? metadata : draft?.metadata,
       ...(hidden ? { hidden } : {}),
       headless: draft ? draft.headless : this.#isHeadless(message, originOf(isObject(metadata) ? metadata : undefined)),
@@ -179,7 +209,8 @@ export class TranscriptFold {
     } else {
       // Where the stream is torn, the message may have begun before.
       const isContent = String(event.event).startsWith("content-block-");
-      if (this.#torn && isContent && !this.#speaking.has(speaker)) this.#speak(speaker, namespace, {}, true);
+      if (this.#tornAt !== undefined && isContent && !this.#speaking.has(speaker))
+        this.#speak(speaker, namespace, {}, true);
       this.#speaking.get(speaker)?.add(event);
     }
   }
@@ -196,7 +227,7 @@ export class TranscriptFold {
   #event(event: unknown): void {
     if (!isObject(event) || !isObject(event.data)) return;
     const { data, metadata } = event;
-    this.#events ??= new TranscriptFold();
+    this.#events ??= this.#beside();
     const hidden = isHidden(event.tags);
     if (event.event === "on_chat_model_stream") this.#events.#tuple([data.chunk, metadata], hidden);
     // A model that doesn't stream says it all at the end.
@@ -208,6 +239,14 @@ export class TranscriptFold {
       const replies = this.#events.#replies(calls, () => true);
       for (const told of toolsToldBy({ ...event, data }, replies, calls)) this.#events.#tool(told);
     }
+  }
+
+  /** For another telling of the same run: torn, where this one is. */
+  #beside(): TranscriptFold {
+    const fold = new TranscriptFold();
+    fold.#first = false;
+    if (this.#tornAt !== undefined) fold.#tornAt = 0;
+    return fold;
   }
 
   #snapshots(data: unknown, whole: boolean): void {
@@ -265,6 +304,8 @@ export class TranscriptFold {
     this.#drafts.set(id, draft);
   }
 }
+
+const withoutResult = ({ fromEvents }: CallTrace): CallTrace => ({ fromEvents });
 
 /** Python wraps the events of the v2 protocol: `{ params: { namespace, data } }`. */
 const unwrap = (data: unknown): unknown => (isObject(data) && isObject(data.params) ? data.params.data : data);

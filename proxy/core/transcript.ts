@@ -30,6 +30,8 @@ export interface Streamed {
   headless?: boolean;
   /** The answers to its calls that stand with it, where it was stored. */
   answers?: Message[];
+  /** Something in its middle may be missing: the stream, as it was read, has a gap there. */
+  torn?: boolean;
 }
 
 /** What the stream told of a tool call: it has begun, at least. */

@@ -47,7 +47,7 @@ async function createStoppable(
   services: Services,
   ctx: Context,
   threadId: string,
-  { body: plain, key }: ReturnType<typeof stoppable>,
+  { body: plain }: ReturnType<typeof stoppable>,
   asked: NewRun,
   creation: Creation,
 ): Promise<void> {
@@ -70,13 +70,14 @@ async function createStoppable(
     runId = /\/runs\/([^/?]+)/.exec(answer.headers.get("content-location") ?? "")?.[1];
     creation.done(runId);
     if (runId && inSteps) services.stepwise.begin(ctx.headers, threadId, runId);
-    else if (runId) services.snapshots.watch(runId, { threadId, caller: ctx.headers, key });
+    else if (runId) services.snapshots.watch(ctx.headers, threadId, runId);
     if (!reading) return passBack(ctx, await whole(answer));
     if (runId) reading.begin(runId);
     if (onStream) await waitOnStream(services, ctx, { threadId, runId: runId ?? "", answer, gone: reading.gone });
     else await passThrough(services, ctx, answer, reading.gone);
   } finally {
-    if (runId && reading && !reading.gone.aborted) services.snapshots.ended(runId);
+    // A wait that broke off says nothing of the run.
+    if (runId && reading && ctx.res.writableEnded) services.snapshots.ended(runId);
     reading?.end();
   }
 }

@@ -1,10 +1,11 @@
 import type { Middleware } from "koa";
 import type { Services } from "../services.ts";
-import { addedModes, askedModes, isAddition, snapshotKey } from "../sse/modes.ts";
+import { addedModes, askedModes, isAddition } from "../sse/modes.ts";
 import { firstOf } from "../stepwise/step-body.ts";
 import { parseStepId } from "../stepwise/step-id.ts";
 import { streamSteps } from "../stepwise/stream-steps.ts";
 import { isTerminal } from "../stop/settle.ts";
+import { ageOf } from "../stop/snapshots.ts";
 import { asCaller, clientFor } from "../upstream.ts";
 import { requireId } from "./ids.ts";
 import { leaving } from "./leaving.ts";
@@ -35,10 +36,7 @@ export function runsJoin(services: Services): Middleware {
         onRun: () => services.stepwise.follow(ctx.headers, threadId, run.run_id),
       });
     }
-    if (!isTerminal(run)) {
-      const age = Date.now() - Date.parse(run.created_at);
-      services.snapshots.watch(run.run_id, { threadId, caller: ctx.headers, key: snapshotKey(run) }, age);
-    }
+    if (!isTerminal(run)) services.snapshots.watch(ctx.headers, threadId, run.run_id, ageOf(run));
     await streamToClient(services, ctx, {
       threadId,
       // As the server spells it.

@@ -22,7 +22,7 @@ export function runsStream(services: Services): Middleware {
       const wanted = withStrategy(asObject(text), services.settings.multitaskDefault);
       const kind = await services.server.kind(ctx.headers);
       const create = async (asked: NewRun | undefined, toolMode?: ToolMode) => {
-        const { body, added, key } = asked ? stoppable(asked, toolMode) : { added: [] };
+        const { body, added } = asked ? stoppable(asked, toolMode) : { added: [] };
         if (asked && body && isStepwise(asked)) {
           return await streamSteps(services, ctx, {
             threadId,
@@ -45,7 +45,7 @@ export function runsStream(services: Services): Middleware {
           onDisconnect: asked?.on_disconnect,
           onRun(runId) {
             creation.done(runId);
-            services.snapshots.watch(runId, { threadId, caller: ctx.headers, key });
+            services.snapshots.watch(ctx.headers, threadId, runId);
           },
           stream: (fetch, signal) =>
             clientFor(ctx.headers, services.upstream, fetch).runs.stream(threadId, String(asked?.assistant_id), {

@@ -15,6 +15,7 @@ export function upgrades(services: Services, passOn: PassUpgradeOn): PassUpgrade
     const threadId = /^\/threads\/([^/]+)\/stream\/events\/?$/.exec(pathname)?.[1] ?? "";
     if (!uuid.test(threadId)) return await passOn(request, socket, head);
     const caller = request.headers;
+    void services.snapshots.watchThread(caller, threadId);
     await passOn(request, socket, head, (client, server) => {
       const answer = (text: string) => {
         if (client.writable) client.write(asFrame(1, Buffer.from(text)));

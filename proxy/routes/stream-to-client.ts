@@ -70,6 +70,7 @@ export async function streamToClient(services: Services, ctx: Context, options: 
       // Its bytes have gone to the client already.
     }
     if (gone.aborted) return;
+    if (runId) services.snapshots.ended(runId);
     const values = options.wantsValues && runId && (await valuesAfterStop(services, ctx, threadId, runId, stopped));
     if (values) {
       const lines = ["event: values", `data: ${JSON.stringify(values)}`, "", ""];
@@ -83,7 +84,6 @@ export async function streamToClient(services: Services, ctx: Context, options: 
     ctx.res.destroy();
   } finally {
     if (isOpen) services.metrics.streams.dec();
-    if (!gone.aborted && runId) services.snapshots.ended(runId);
     reading.end();
     unwatch();
   }

@@ -7,6 +7,8 @@ import { addedModes, isAddition } from "../sse/modes.ts";
 import { pipingFetch } from "../sse/pipe.ts";
 import { ThreadSteps } from "../stepwise/thread-steps.ts";
 import { everyRun } from "../stop/list-runs.ts";
+import { isTerminal } from "../stop/settle.ts";
+import { ageOf } from "../stop/snapshots.ts";
 import { asCaller, clientFor, statusOf } from "../upstream.ts";
 import { requireId } from "./ids.ts";
 
@@ -27,11 +29,14 @@ export function threadStream(services: Services): Middleware {
     const client = clientFor(ctx.headers, services.upstream);
     await asCaller(client.threads.get(threadId));
     if (ctx.res.destroyed) return;
+    void services.snapshots.watchThread(ctx.headers, threadId);
     const gone = new AbortController();
     const onClose = () => gone.abort();
     ctx.res.once("close", onClose);
     const lastEventId = ctx.get("last-event-id") || undefined;
-    const additions = new Additions(client, threadId);
+    const additions = new Additions(client, threadId, (run) => {
+      if (!isTerminal(run)) services.snapshots.watch(ctx.headers, threadId, run.run_id, ageOf(run));
+    });
     const steps = new ThreadSteps({
       follow: (runId) => services.stepwise.follow(ctx.headers, threadId, runId),
       send: (bytes) => void ctx.res.write(bytes),
@@ -79,9 +84,13 @@ class Additions {
   /** Of the run whose frames are passing; undefined before the first is known. */
   #added?: string[];
 
-  constructor(client: Pick<Client, "runs">, threadId: string) {
+  readonly #onRun: (run: Run) => void;
+
+  /** `onRun` is told of each run whose frames pass. */
+  constructor(client: Pick<Client, "runs">, threadId: string, onRun: (run: Run) => void) {
     this.#client = client;
     this.#threadId = threadId;
+    this.#onRun = onRun;
   }
 
   /** Asks after the runs that these frames begin, and at first after the one that was under way at the event of this id: resolves to that. */
@@ -111,7 +120,9 @@ class Additions {
 
   async #read(runId: string): Promise<Run | undefined> {
     try {
-      return await this.#client.runs.get(this.#threadId, runId);
+      const run = await this.#client.runs.get(this.#threadId, runId);
+      this.#onRun(run);
+      return run;
     } catch (error) {
       if (statusOf(error) === 404) return undefined;
       throw error;

@@ -48,19 +48,14 @@ export function askedModes({ stream_mode }: RunBody): string[] {
 }
 
 /** The body that makes a run stoppable: a transcript can be read off its stream, by any replica, after it has ended. */
-export function stoppable(
-  body: RunBody,
-  toolMode: ToolMode,
-): { body: RunBody; added: string[]; key: string | undefined } {
+export function stoppable(body: RunBody, toolMode: ToolMode): { body: RunBody; added: string[] } {
   const asked = askedModes(body);
   const added = modesToAdd(asked, toolMode);
-  const carried = carry(body, { modes: [...asked, ...added], added, key: newKey() });
   return {
     added,
-    key: carriedBy(carried)?.key,
     body: {
       ...body,
-      ...carried,
+      ...carry(body, { modes: [...asked, ...added], added, key: newKey() }),
       stream_mode: [...asked, ...added],
       // What the server would refuse, it is left to refuse.
       stream_resumable: orAsGiven(body.stream_resumable, [true, false], true),

@@ -97,9 +97,8 @@ async function lookAfter(
     return { run: await withoutSurplus(client, threadId, wanted, services, true), alone: false };
   }
   const stale = isMessage(wanted) && (await fallsBehind(client, services, threadId, wanted, runs));
-  const latest = runs.at(-1);
   const isNew = isMessage(wanted) && (stale || namedCheckpoint(wanted) === undefined);
-  if (!stopped && isNew && latest && services.settings.heal) await heal(client, services, threadId, latest);
+  if (!stopped && isNew && services.settings.heal) await heal(client, services, threadId, runs);
   const run = stale ? await fromHead(client, threadId, wanted) : wanted;
   return { run: await withoutSurplus(client, threadId, run, services, false), alone };
 }

@@ -7,14 +7,18 @@ import { readState } from "./reconcile.ts";
 
 type Healing = Pick<Services, "stops" | "snapshots" | "log">;
 
-/** Mends the thread if its latest run was cut, and nobody has looked after it. */
-export async function heal(client: Client, services: Healing, threadId: string, latest: Run): Promise<void> {
+/** Mends the thread if its latest run was cut, and nobody has looked after it. `runs`, oldest first. */
+export async function heal(client: Client, services: Healing, threadId: string, runs: Run[]): Promise<void> {
   const { stops, snapshots } = services;
+  const [latest, superseded] = runs.slice(-2).reverse();
+  if (!latest) return;
   if (isCut(latest) && stops.lastOn(threadId)?.run.run_id !== latest.run_id) {
     await healAfter(client, services, threadId, latest);
   }
   // Whoever looked after it may have died.
-  if (latest.status === "success") await snapshots.drop(client, latest, Date.parse(latest.updated_at));
+  if (latest.status === "success") snapshots.drop(client, latest);
+  // Nobody may have looked after it, and now its text has no place any more.
+  if (superseded && isCut(superseded)) snapshots.drop(client, superseded);
 }
 
 /** A thread that can't be mended is no worse than it was: the new run may try. */
@@ -26,7 +30,7 @@ async function healAfter(
 ): Promise<void> {
   try {
     if (isWhole(await readState(client, threadId), latest, stops.preferredKey)) {
-      return await snapshots.drop(client, latest, Date.parse(latest.updated_at));
+      return snapshots.drop(client, latest);
     }
     const run = await client.runs.get(threadId, latest.run_id);
     await stops.stop(client, threadId, run, { ...stops.asked(run.run_id), reason: latest.status as Reason });

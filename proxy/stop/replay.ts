@@ -1,11 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client, Run } from "@langchain/langgraph-sdk";
+import { ContinuedFold } from "../core/continued-fold.ts";
 import { Seam } from "../core/seam.ts";
-import { foldOn, type IdentifiedPart, type Snapshot } from "../core/snapshot.ts";
+import type { IdentifiedPart, Snapshot } from "../core/snapshot.ts";
 import type { Transcript } from "../core/transcript.ts";
 import { TranscriptFold } from "../core/transcript-fold.ts";
 import { asProxyError, causeOf, ProxyError } from "../errors.ts";
-import { snapshotKey } from "../sse/modes.ts";
 import type { Snapshots } from "./snapshots.ts";
 
 /** So long a replay may go without a part before it is taken for broken, in milliseconds. */
@@ -41,21 +41,29 @@ type ReplayClient = { runs: Pick<Client["runs"], "joinStream">; store: Client["s
  */
 export async function replay(
   client: ReplayClient,
-  snapshots: Pick<Snapshots, "find" | "joins" | "mayBeForgotten">,
+  snapshots: Pick<Snapshots, "find" | "window" | "mayBeForgotten">,
   threadId: string,
   run: Run,
   { ran, hasBegun, lenient }: ReplayOptions,
 ): Promise<Transcript> {
   const { run_id: runId } = run;
-  const snapshot = await snapshots.find(client, run, snapshotKey(run));
-  const joins = !snapshot || snapshots.joins(snapshot);
+  const snapshot = await snapshots.find(client, run).catch((error: unknown) => {
+    if (!lenient) throw error;
+    return undefined;
+  });
   const deadline = Date.now() + patience;
   let earlier: number | undefined;
   let mustHave: boolean | undefined;
   for (let attempt = 1; ; attempt++) {
     const isLast = () => attempt === tries || Date.now() > deadline;
     try {
-      const { fold, count, repeats } = await readOnce(client, threadId, runId, ran, foldOn(snapshot, joins));
+      const { fold, count, repeats } = await readOnce(
+        client,
+        threadId,
+        runId,
+        ran,
+        new ContinuedFold(snapshot, snapshots.window),
+      );
       if (fold && (!repeats || count === earlier || isLast())) return fold.transcript();
       if (fold) earlier = count;
       else {
@@ -72,20 +80,11 @@ export async function replay(
   }
 }
 
-/** What is known of a run whose stream can't be read any more. */
-export async function fromSnapshot(
-  client: Pick<Client, "store">,
-  snapshots: Pick<Snapshots, "find">,
-  run: Run,
-): Promise<Transcript> {
-  return ofNothing(await snapshots.find(client, run, snapshotKey(run)), run);
-}
-
 /** A stream that is forgotten altogether: the snapshot is all there is, and all there was if it was taken after the end. */
 function ofNothing(snapshot: Snapshot | undefined, { updated_at }: Run): Transcript {
   if (!snapshot) return new TranscriptFold().transcript();
   const fold = TranscriptFold.restore(snapshot.fold);
-  if (snapshot.takenAt < Date.parse(updated_at)) fold.tear();
+  if (snapshot.until < Date.parse(updated_at)) fold.tear();
   return fold.transcript();
 }
 
@@ -106,19 +105,18 @@ async function readOnce(
   threadId: string,
   runId: string,
   ran: boolean,
-  add: (part: IdentifiedPart) => TranscriptFold,
+  continued: ContinuedFold,
 ): Promise<{ fold?: TranscriptFold; count: number; repeats: boolean }> {
   const silence = new AbortController();
   const timer = setTimeout(() => silence.abort(), longestSilence);
   const seam = new Seam();
   let count = 0;
-  let fold: TranscriptFold | undefined;
   try {
     const stream = runs.joinStream(threadId, runId, { lastEventId: "-1", signal: silence.signal });
     for await (const part of stream) {
       if ((part.event as string) === "end") break;
       timer.refresh();
-      fold = add(part as IdentifiedPart);
+      continued.add(part as IdentifiedPart);
       seam.add(part as IdentifiedPart);
       count += 1;
     }
@@ -127,6 +125,7 @@ async function readOnce(
   } finally {
     clearTimeout(timer);
   }
+  const fold = continued.end(Date.now());
   // Some servers answer heartbeats for ever where they have nothing left; silence where there must be more is a failure.
   if (silence.signal.aborted && (fold || ran)) throw new Error(`no part for ${longestSilence / 1000} s`);
   return { fold, count, repeats: seam.found };

@@ -1,164 +1,250 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Client, Run } from "@langchain/langgraph-sdk";
-import { isObject } from "../core/message.ts";
-import { seal, unseal } from "../core/seal.ts";
-import { foldOn, type Snapshot } from "../core/snapshot.ts";
-import { TranscriptFold } from "../core/transcript-fold.ts";
+import { joins, type Snapshot } from "../core/snapshot.ts";
 import { isWhole } from "../core/whole.ts";
-import { insistentFetch } from "../insist.ts";
+import { firstLookFetch } from "../insist.ts";
 import type { Services } from "../services.ts";
+import { snapshotKey } from "../sse/modes.ts";
 import { clientFor, statusOf } from "../upstream.ts";
-import { readStream } from "./read-stream.ts";
-import { readState } from "./reconcile.ts";
+import { isResumable } from "./is-resumable.ts";
+import { hasNewerRun, readState } from "./reconcile.ts";
 import { isTerminal } from "./settle.ts";
+import { SnapshotStore } from "./snapshot-store.ts";
+import { takeSnapshot } from "./take-snapshot.ts";
 
-/** Where in the server's store they are; the key is the run's id. */
-const namespace = ["fermata", "snapshots"];
-/** An item that nobody deletes, since its thread is never spoken to again, goes by itself, in minutes. */
-const lifetime = 7 * 24 * 60;
+/** When a look failed, or a run has just ended, it is looked at again after so long, in milliseconds. */
+const soon = 2000;
+/** So many snapshots that no store has are kept of runs that have ended; who wants an older one is late. */
+const mostKept = 1000;
 
-/** A run that is looked after, in the name of whoever created or joined it. */
+type EndedRun = Pick<Run, "run_id" | "created_at" | "updated_at">;
+type Needed = Pick<Services, "settings" | "upstream" | "server" | "metrics" | "log">;
+
+/** A run that is looked after, in the name of whoever created it, or joined it last. */
 interface Watched {
   threadId: string;
   caller: IncomingHttpHeaders;
-  /** The run carries it; undefined for a run that was created past the proxy. */
-  key?: string;
-  timer?: NodeJS.Timeout;
+  /** When it was created, by our clock, as far as is known. */
+  since: number;
   latest?: Snapshot;
+  /** The store has the latest. */
+  isStored: boolean;
+  timer?: NodeJS.Timeout;
+  /** When the next look is due. */
+  due: number;
+  /** The look under way. */
+  looking: Promise<void>;
+  /** Since when no look at it has gone well. */
+  failing?: { since: number; times: number };
 }
 
 /**
  * Keeps what long runs have streamed: the hosted platform forgets a stream
  * after a while. Every half window what is new is folded on and put away in
- * the server's own store, sealed, so that any replica finds it. A run that is
- * shorter than half a window costs nothing.
+ * the server's own store, so that any replica finds it; where the store
+ * refuses, in memory. A run that is shorter than half a window costs nothing.
+ * Nor does one of a server that forgets nothing.
  */
 export class Snapshots {
-  #services: Pick<Services, "settings" | "upstream" | "metrics" | "log">;
-  #watched = new Map<string, Watched>();
-  #storeRefuses = false;
+  readonly #services: Needed;
+  readonly #store: SnapshotStore;
+  readonly #watched = new Map<string, Watched>();
+  /** Of runs that were cut, and that nobody has dealt with yet: what no store has. */
+  readonly #kept = new Map<string, Snapshot>();
+  #isClosed = false;
 
-  constructor(services: Pick<Services, "settings" | "upstream" | "metrics" | "log">) {
+  constructor(services: Needed) {
     this.#services = services;
+    this.#store = new SnapshotStore(services.log);
   }
 
-  /** A run was created or joined through this replica. `age` in milliseconds. */
-  watch(runId: string, run: Pick<Watched, "threadId" | "caller" | "key">, age = 0): void {
-    if (this.#watched.has(runId)) return;
-    const watched: Watched = { ...run };
+  /** How far back the server can replay a stream, in milliseconds. */
+  get window(): number {
+    return this.#services.settings.replayWindow;
+  }
+
+  /** The caller, whose headers these are, has created the run or joined it. `age` in milliseconds. */
+  watch(caller: IncomingHttpHeaders, threadId: string, runId: string, age = 0): void {
+    const known = this.#watched.get(runId);
+    if (known) {
+      // Whoever came before may have credentials that have expired.
+      known.caller = caller;
+      if (known.failing) this.#schedule(runId, known, 0);
+      return;
+    }
+    const since = Date.now() - age;
+    const due = Number.POSITIVE_INFINITY;
+    const watched: Watched = { threadId, caller, since, isStored: false, due, looking: Promise.resolve() };
     this.#watched.set(runId, watched);
-    this.#schedule(runId, watched, Math.max(0, this.#half - age));
+    this.#schedule(runId, watched, this.#half - age);
   }
 
-  /** The stream has ended. A run that left a snapshot is looked at once more: did it end well, or was it cut? */
+  /** The caller reads all that the thread streams: what runs there at this moment is watched. */
+  async watchThread(caller: IncomingHttpHeaders, threadId: string): Promise<void> {
+    try {
+      if (!(await this.#forgets())) return;
+      const client = clientFor(caller, this.#services.upstream, firstLookFetch());
+      const running = await client.runs.list(threadId, { status: "running", select: ["run_id", "created_at"] });
+      for (const { run_id, created_at } of running) this.watch(caller, threadId, run_id, ageOf({ created_at }));
+    } catch (error) {
+      // Whoever may not read the thread gets the server's own refusal.
+      if ((statusOf(error) ?? 500) < 500) return;
+      this.#services.log.warn({ err: error, thread_id: threadId }, "could not see what runs on the thread");
+    }
+  }
+
+  /** The run's stream has come to its end. A long one is looked at once more: did it end well, or was it cut? */
   ended(runId: string): void {
     const watched = this.#watched.get(runId);
     if (!watched) return;
-    clearTimeout(watched.timer);
-    if (watched.latest) this.#schedule(runId, watched, 0);
-    else this.#watched.delete(runId);
+    if (!watched.latest && Date.now() - watched.since < this.#half) this.#forget(runId);
+    else this.#schedule(runId, watched, soon);
   }
 
-  /** The latest snapshot of the run, this replica's or another's. */
-  async find(client: Pick<Client, "store">, run: Run, key: string | undefined): Promise<Snapshot | undefined> {
-    if (Date.now() - Date.parse(run.created_at) < this.#half) return undefined;
-    const own = this.#watched.get(run.run_id)?.latest;
-    const stored = await this.#load(client, run.run_id, key);
-    return own && stored && stored.takenAt > own.takenAt ? stored : (own ?? stored);
-  }
-
-  /** Whether nothing that was streamed since can have been forgotten. */
-  joins({ takenAt }: Snapshot): boolean {
-    return Date.now() - takenAt < this.#services.settings.replayWindow - 1000;
+  /** The latest snapshot of the run, this replica's or another's; throws `ProxyError` 502 if the store can't tell. */
+  async find(client: Pick<Client, "store">, run: Run): Promise<Snapshot | undefined> {
+    if (ageOf(run) < this.#half || !(await this.#forgets())) return undefined;
+    const own = this.#latest(run.run_id);
+    if (own && joins(own, Date.now(), this.window)) return own;
+    const stored = await this.#store.get(client, run.run_id, snapshotKey(run));
+    return own && stored && stored.until > own.until ? stored : (own ?? stored);
   }
 
   /** Whether some of what the run streamed may be so old that the server has forgotten it. */
-  mayBeForgotten({ created_at }: Pick<Run, "created_at">): boolean {
-    return Date.now() - Date.parse(created_at) > this.#services.settings.replayWindow - 1000;
+  mayBeForgotten(run: Pick<Run, "created_at">): boolean {
+    return ageOf(run) > this.window - 1000;
   }
 
-  /** The run is dealt with: nothing of it has to be kept any more. `endedAt` in milliseconds since 1970. */
-  async drop(
-    client: Pick<Client, "store">,
-    run: Pick<Run, "run_id" | "created_at">,
-    endedAt = Date.now(),
-  ): Promise<void> {
-    clearTimeout(this.#watched.get(run.run_id)?.timer);
-    this.#watched.delete(run.run_id);
-    if (endedAt - Date.parse(run.created_at) < this.#half) return;
-    await this.#inStore(() => client.store.deleteItem(namespace, run.run_id));
+  /** The run, as it has ended, is dealt with: nothing of it has to be kept any more. Nobody waits for its snapshot to go. */
+  drop(client: Pick<Client, "store">, { run_id: runId, created_at, updated_at }: EndedRun): void {
+    const isLong = this.#latest(runId) || Date.parse(updated_at) - Date.parse(created_at) >= this.#half;
+    this.#forget(runId);
+    if (isLong) void this.#remove(client, runId);
+  }
+
+  async #remove(client: Pick<Client, "store">, runId: string): Promise<void> {
+    if (await this.#forgets().catch(() => true)) await this.#store.remove(client, runId);
+  }
+
+  /** Runs are left to whoever joins them next, through another replica. */
+  close(): void {
+    this.#isClosed = true;
+    for (const { timer } of this.#watched.values()) clearTimeout(timer);
+  }
+
+  /** What this replica has of the run. */
+  #latest(runId: string): Snapshot | undefined {
+    return this.#watched.get(runId)?.latest ?? this.#kept.get(runId);
   }
 
   get #half(): number {
-    return this.#services.settings.replayWindow / 2;
+    return this.window / 2;
   }
 
+  /** Servers other than Python's, which the hosted platform shares, keep a run's stream whole. */
+  async #forgets(): Promise<boolean> {
+    const kind = await this.#services.server.kind();
+    return kind === undefined || kind === "python";
+  }
+
+  #forget(runId: string): void {
+    clearTimeout(this.#watched.get(runId)?.timer);
+    this.#watched.delete(runId);
+    this.#kept.delete(runId);
+  }
+
+  /** The look that is due first counts; one at a time. */
   #schedule(runId: string, watched: Watched, milliseconds: number): void {
+    const due = Date.now() + milliseconds;
+    if (watched.due <= due || this.#isClosed) return;
+    clearTimeout(watched.timer);
+    watched.due = due;
     watched.timer = setTimeout(() => {
-      this.#look(runId, watched).catch((error: unknown) => {
-        this.#services.log.warn({ err: error, thread_id: watched.threadId, run_id: runId }, "snapshot failed");
-        if (this.#watched.get(runId) === watched) this.#schedule(runId, watched, this.#half);
-      });
+      watched.looking = watched.looking.then(() => this.#attempt(runId, watched));
     }, milliseconds).unref();
   }
 
-  async #look(runId: string, watched: Watched): Promise<void> {
-    const { threadId, caller } = watched;
-    const client = clientFor(caller, this.#services.upstream, insistentFetch());
-    const run = await ifThere(client.runs.get(threadId, runId));
-    if (run && run.status !== "success") await this.#take(client, run, watched);
-    if (run && !isTerminal(run) && this.#watched.get(runId) === watched) {
-      return this.#schedule(runId, watched, this.#half);
-    }
-    this.#watched.delete(runId);
-    // One that was cut is kept until somebody has dealt with it, as a stop through this or another replica may have by now.
-    const isDealtWith = !run || run.status === "success" || (await this.#isWhole(client, threadId, run));
-    if (isDealtWith && watched.latest) await this.#inStore(() => client.store.deleteItem(namespace, runId));
-  }
-
-  async #isWhole(client: Client, threadId: string, run: Run): Promise<boolean> {
-    return isWhole(await readState(client, threadId), run, this.#services.settings.messagesKey);
-  }
-
-  async #take(client: Client, { run_id: runId }: Run, watched: Watched): Promise<void> {
-    const { threadId, key } = watched;
-    const before = watched.latest ?? (await this.#load(client, runId, key));
-    const takenAt = Date.now();
-    const parts = await readStream(client, threadId, runId, before?.id ?? "-1");
-    let fold = before ? TranscriptFold.restore(before.fold) : new TranscriptFold();
-    const add = foldOn(before, !before || this.joins(before));
-    for (const part of parts) fold = add(part);
-    const { values } = await client.threads.getState(threadId);
-    const id = parts.findLast((part) => part.id !== undefined)?.id ?? before?.id;
-    if (id === undefined) return;
-    watched.latest = { id, takenAt, fold: fold.save(idsIn(values)) };
-    const { latest } = watched;
-    if (key && !this.#storeRefuses) {
-      const item = { sealed: seal(latest, key, runId) };
-      await this.#inStore(() => client.store.putItem(namespace, runId, item, { index: false, ttl: lifetime }));
-    }
-    this.#services.metrics.snapshots.inc({ kept: key && !this.#storeRefuses ? "store" : "memory" });
-  }
-
-  async #load(client: Pick<Client, "store">, runId: string, key: string | undefined): Promise<Snapshot | undefined> {
-    if (!key) return undefined;
-    const item = await this.#inStore(() => client.store.getItem(namespace, runId));
-    const sealed = item?.value.sealed;
-    return typeof sealed === "string" ? (unseal(sealed, key, runId) as Snapshot | undefined) : undefined;
-  }
-
-  /** A store that refuses is no reason to lose the run: the snapshots stay in this replica's memory then. */
-  async #inStore<T>(call: () => Promise<T>): Promise<T | undefined> {
+  async #attempt(runId: string, watched: Watched): Promise<void> {
+    watched.due = Number.POSITIVE_INFINITY;
+    if (this.#isClosed || !this.#isWatched(runId, watched)) return;
     try {
-      return await call();
+      const next = await this.#look(runId, watched);
+      watched.failing = undefined;
+      if (next !== undefined && this.#isWatched(runId, watched)) this.#schedule(runId, watched, next);
     } catch (error) {
-      if (statusOf(error) === 404) return undefined;
-      if (!this.#storeRefuses) this.#services.log.warn({ err: error }, "the store refuses: snapshots stay in memory");
-      this.#storeRefuses = true;
-      return undefined;
+      this.#services.log.warn({ err: error, thread_id: watched.threadId, run_id: runId }, "snapshot failed");
+      if (this.#isWatched(runId, watched)) this.#lookAgain(runId, watched);
     }
+  }
+
+  /** After a failure: within seconds at first, and not for longer than there is something to be had. */
+  #lookAgain(runId: string, watched: Watched): void {
+    const { since, times } = watched.failing ?? { since: Date.now(), times: 0 };
+    watched.failing = { since, times: times + 1 };
+    if (Date.now() - since > this.window) this.#leave(runId, watched);
+    else this.#schedule(runId, watched, Math.min(soon * 2 ** times, this.#half));
+  }
+
+  #isWatched(runId: string, watched: Watched): boolean {
+    return this.#watched.get(runId) === watched;
+  }
+
+  /** Resolves to when to look again, in milliseconds; to nothing if there is nothing more to see. */
+  async #look(runId: string, watched: Watched): Promise<number | undefined> {
+    const { threadId, caller } = watched;
+    if (!(await this.#forgets())) return void this.#forget(runId);
+    const client = clientFor(caller, this.#services.upstream, firstLookFetch());
+    const run = await ifThere(client.runs.get(threadId, runId));
+    if (run && !isResumable(run)) return void this.#forget(runId);
+    if (run?.status === "pending") return this.#half;
+    const isDealtWith = async () => !run || (await this.#isDealtWith(client, threadId, run));
+    if (run && !(await isDealtWith())) {
+      const isAll = await this.#take(client, run, watched);
+      if (!isTerminal(run)) return this.#half;
+      // Its end was just being written.
+      if (!isAll) return soon;
+      // Somebody will stop it, or say the next thing on its thread; or has done so while this was stored.
+      if (!(await isDealtWith())) return this.#leave(runId, watched);
+    }
+    this.#forget(runId);
+    if (watched.latest) await this.#store.remove(client, runId);
+    return undefined;
+  }
+
+  /** It has ended well, a stop through this or another replica has kept its text, or that has no place on its thread any more. */
+  async #isDealtWith(client: Client, threadId: string, run: Run): Promise<boolean> {
+    if (!isTerminal(run) || run.status === "success") return run.status === "success";
+    const state = await readState(client, threadId);
+    return isWhole(state, run, this.#services.settings.messagesKey) || (await hasNewerRun(client, threadId, run));
+  }
+
+  /** No look will find any more of it. */
+  #leave(runId: string, { latest, isStored }: Watched): undefined {
+    this.#forget(runId);
+    if (!latest || isStored) return;
+    this.#kept.set(runId, latest);
+    const [oldest] = this.#kept.keys();
+    if (this.#kept.size > mostKept && oldest) this.#kept.delete(oldest);
+  }
+
+  /** Resolves to whether the run has streamed nothing more since. */
+  async #take(client: Client, run: Run, watched: Watched): Promise<boolean> {
+    const { run_id: runId } = run;
+    const own = this.#latest(runId);
+    const { latest, isAll } = await takeSnapshot(client, this.#services, this.#store, run, watched.caller, own);
+    if (!latest || !this.#isWatched(runId, watched)) return isAll;
+    const key = snapshotKey(run);
+    watched.latest = latest;
+    watched.isStored = key !== undefined && (await this.#store.put(client, runId, key, latest));
+    this.#services.metrics.snapshots.inc({ kept: watched.isStored ? "store" : "memory" });
+    // It was dealt with meanwhile.
+    if (watched.isStored && !this.#isWatched(runId, watched)) await this.#store.remove(client, runId);
+    return isAll;
   }
 }
+
+/** In milliseconds. */
+export const ageOf = ({ created_at }: Pick<Run, "created_at">): number => Date.now() - Date.parse(created_at);
 
 async function ifThere<T>(call: Promise<T>): Promise<T | undefined> {
   try {
@@ -167,10 +253,4 @@ async function ifThere<T>(call: Promise<T>): Promise<T | undefined> {
     if (statusOf(error) === 404) return undefined;
     throw error;
   }
-}
-
-/** The ids of all that stands in lists of a thread's values: its messages among them. */
-function idsIn(values: unknown): Set<string> {
-  const lists = isObject(values) ? Object.values(values).filter(Array.isArray) : [];
-  return new Set(lists.flat().flatMap((item) => (isObject(item) && typeof item.id === "string" ? [item.id] : [])));
 }

@@ -62,7 +62,7 @@ export async function startRun(services: Services, starter: Starter, command: Ru
     const answer = send(services, starter, { ...command, params: body });
     void idOf(services, starter, key, answer).then((runId) => {
       creation.done(runId);
-      if (runId) services.snapshots.watch(runId, { threadId, caller, key });
+      if (runId) services.snapshots.watch(caller, threadId, runId);
     });
     return { answer };
   } catch (error) {

@@ -8,10 +8,11 @@ import type { Services } from "../services.ts";
 import { statusOf } from "../upstream.ts";
 import { stateLeftBy } from "./base.ts";
 import { isAbandoned } from "./is-abandoned.ts";
+import { isResumable } from "./is-resumable.ts";
 import { keepTurn, superseded } from "./keep-turn.ts";
 import { asNotStored } from "./not-stored.ts";
 import { belongsToAnother, hasNewerRun, readState } from "./reconcile.ts";
-import { fromSnapshot, replay } from "./replay.ts";
+import { replay } from "./replay.ts";
 import { rollBack } from "./roll-back.ts";
 import { isTerminal, settle } from "./settle.ts";
 import type { Snapshots } from "./snapshots.ts";
@@ -48,10 +49,13 @@ export async function stopRun(
 ): Promise<StopResult> {
   const { snapshots, settings } = services;
   const settled = await cancel(client, services, threadId, run);
-  if (await isOvertaken(client, threadId, run)) return await overtaken(client, threadId, stop, settled);
+  if (await isOvertaken(client, threadId, run)) {
+    snapshots.drop(client, settled);
+    return await overtaken(client, threadId, stop, settled);
+  }
   try {
     const result = await afterwards(client, snapshots, threadId, stop, settled, run.status);
-    await snapshots.drop(client, run);
+    snapshots.drop(client, settled);
     return result;
   } catch (error) {
     throw asNotStored(stop.runId, error, settings.heal);
@@ -87,7 +91,7 @@ async function afterwards(
     const isDismissed = stop.dismiss && state.next.length > 0;
     if (!isDismissed) return { outcome: "finished", kept: [], tool_calls: [], values: state.values };
   }
-  if (!isTerminal(run)) return await giveUp(client, snapshots, threadId, stop, run);
+  if (!isTerminal(run)) return await giveUp(client, threadId, stop, run);
   const transcript = isResumable(run)
     ? await replay(client, snapshots, threadId, run, {
         ran: before === "running",
@@ -120,17 +124,11 @@ async function hasBeenCut(client: Client, threadId: string, run: Run, messagesKe
 
 /**
  * A run that nobody carries out any more can neither be cancelled nor replayed, but it can be deleted.
- * Its turn goes back in as plain conversation, with what a snapshot has of it.
+ * Its turn goes back in as plain conversation, as far as the thread has it.
  */
-async function giveUp(
-  client: Client,
-  snapshots: Snapshots,
-  threadId: string,
-  stop: Stop,
-  run: Run,
-): Promise<StopResult> {
+async function giveUp(client: Client, threadId: string, stop: Stop, run: Run): Promise<StopResult> {
   const state = await readState(client, threadId);
-  const cut = gatherCut(stop, run, state, await fromSnapshot(client, snapshots, run));
+  const cut = gatherCut(stop, run, state, nothingStreamed);
   const isUndo = stop.action === "rollback" && stop.keep === "nothing";
   return await rollBack(client, threadId, run, state, { ...cut, keep: isUndo ? "nothing" : "partial" });
 }
@@ -167,10 +165,4 @@ async function cancel(client: Client, services: StopRunServices, threadId: strin
     throw refusal;
   }
   return await ended;
-}
-
-/** Aegra tells no `kwargs`, and replays every run. */
-function isResumable(run: Run): boolean {
-  const { kwargs } = run as { kwargs?: { resumable?: boolean } };
-  return kwargs?.resumable ?? kwargs === undefined;
 }

@@ -1,20 +1,23 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "@langchain/langgraph-sdk";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
-import { isAI, type Message, textOf } from "../../proxy/core/message.ts";
+import { isAI, type Message, messagesIn, textOf } from "../../proxy/core/message.ts";
 import type { Listening } from "../../proxy/listen.ts";
-import { conversation, sdk, send, stop, useFlow } from "../helpers/flow.ts";
+import { conversation, type Live, runStart, sdk, send, stop, useFlow } from "../helpers/flow.ts";
 import { type ForgetfulUpstream, startForgetful } from "../helpers/forgetful-upstream.ts";
+import { kill } from "../helpers/mortal-flow.ts";
 import { startProxy } from "../helpers/proxy.ts";
+import { startReplica } from "../helpers/replica.ts";
+import { openV2Socket } from "../helpers/v2-socket.ts";
 
 /** Only ids that carry milliseconds can be forgotten by their age. */
 const isPython = inject("server") === "python";
 
 const flow = useFlow();
 /** In seconds. */
-const window = 6;
+const window = 8;
 /** So many words, one each so many milliseconds: more than twice the window. */
-const words = 130;
+const words = 170;
 const pace = 100;
 
 let upstream: ForgetfulUpstream;
@@ -22,11 +25,11 @@ let upstream: ForgetfulUpstream;
 let first: Listening;
 let other: Listening;
 let client: Client;
-const startReplica = () => startProxy(upstream.url, { REPLAY_WINDOW: String(window) });
+const settings = { REPLAY_WINDOW: String(window) };
 
 beforeAll(async () => {
   upstream = await startForgetful(inject("langgraphUrl"), window * 1000);
-  [first, other] = await Promise.all([startReplica(), startReplica()]);
+  [first, other] = await Promise.all([startProxy(upstream.url, settings), startProxy(upstream.url, settings)]);
   client = sdk(first.url);
 });
 afterAll(async () => {
@@ -59,8 +62,37 @@ async function streaming(prompt: string, onDisconnect?: "cancel" | "continue", b
   return { ...report, threadId, live, runId: await live.runId };
 }
 
+/** A report that is half told when the replica through which it streams is killed, and that then goes on to its end. */
+async function bereaved(prompt: string, rejoin: (threadId: string, runId: string) => Promise<() => unknown>) {
+  const replica = await startReplica(upstream.url, undefined, settings);
+  const { threadId, runId, held, whole, live } = await streaming(prompt, "continue", sdk(replica.url));
+  await live.showed(`${prompt.replaceAll(" ", "_")}-${words / 2} `);
+  await kill(replica, live);
+  const leave = await rejoin(threadId, runId);
+  await held();
+  await stop(other.url, threadId);
+  await leave();
+  return { threadId, runId, replies: [whole] };
+}
+
+/** Reads what this address streams, until it is left. */
+async function reading(path: string, init: RequestInit = {}): Promise<() => void> {
+  const gone = new AbortController();
+  const answer = await fetch(other.url + path, { ...init, signal: gone.signal });
+  expect(answer.status).toBe(200);
+  answer.body?.pipeTo(new WritableStream()).catch(() => "left");
+  return () => gone.abort();
+}
+
 /** What the store still has of the run. */
 const kept = async (runId: string) => (await flow.direct.store.getItem(["fermata", "snapshots"], runId))?.key;
+
+/** What a client that asked for `messages` is shown, in order. */
+const partials = (parts: Live["parts"]) =>
+  parts.flatMap(({ event, data }) => {
+    const [message] = event === "messages/partial" ? (data as Message[]) : [];
+    return [message ? `${event} ${textOf(message.content)}` : event];
+  });
 
 /** Each case leads a thread to its end; then the thread has these replies, word for word. */
 const cases: Record<string, () => Promise<{ threadId: string; runId: string; replies: string[] }>> = {
@@ -78,25 +110,23 @@ const cases: Record<string, () => Promise<{ threadId: string; runId: string; rep
     await live.ended;
     return { threadId, runId, replies: [whole] };
   },
-  async "stopped after the streaming replica is gone"() {
-    const dying = await startReplica();
-    const { threadId, runId, held, whole, live } = await streaming("a dead replica", "continue", sdk(dying.url));
-    await live.showed(`a_dead_replica-${words / 2} `);
-    live.hangUp();
-    await dying.close();
-    // A client that finds it gone rejoins through another.
-    const leave = new AbortController();
-    const rejoined = (async () => {
-      const stream = sdk(other.url).runs.joinStream(threadId, runId, { signal: leave.signal });
-      for await (const _part of stream) if (leave.signal.aborted) break;
-    })().catch((error: Error) => {
-      if (!leave.signal.aborted) throw error;
-    });
-    await held();
-    await stop(other.url, threadId);
-    await rejoined;
-    return { threadId, runId, replies: [whole] };
-  },
+  "the streaming replica was killed; its client joins the run again through another": () =>
+    bereaved("joins the run", (threadId, runId) => reading(`/threads/${threadId}/runs/${runId}/stream`)),
+  "it was killed; its client joins the thread's stream": () =>
+    bereaved("joins the thread", (threadId) => reading(`/threads/${threadId}/stream`)),
+  "it was killed; its client reads the thread's v2 events": () =>
+    bereaved("reads the events", (threadId) =>
+      reading(`/threads/${threadId}/stream/events`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ channels: ["messages"] }),
+      }),
+    ),
+  "it was killed; its client opens the thread's v2 socket": () =>
+    bereaved("opens the socket", async (threadId) => {
+      const socket = await openV2Socket(other.url, threadId);
+      return () => socket.close();
+    }),
   async "a background run that nobody reads"() {
     const { prompt, graph, held, whole } = reporting("nobody reads");
     const { thread_id: threadId } = await client.threads.create();
@@ -113,6 +143,39 @@ const cases: Record<string, () => Promise<{ threadId: string; runId: string; rep
     await stop(other.url, threadId);
     return { threadId, runId, replies: [whole] };
   },
+  async "a client that reloads and joins again"() {
+    const { threadId, runId, held, whole, live } = await streaming("loads again", "continue");
+    await live.showed("loads_again-30 ");
+    live.hangUp();
+    const rejoined: Live["parts"] = [];
+    const joined = (async () => {
+      for await (const part of client.runs.joinStream(threadId, runId, { lastEventId: "-1" }))
+        rejoined.push(part as Live["parts"][number]);
+    })();
+    await held();
+    await stop(first.url, threadId);
+    await joined;
+    // It ends with the thread as the stop has left it.
+    expect(said(messagesIn(rejoined.findLast(({ event }) => event === "values")?.data, "messages"))).toEqual([whole]);
+    return { threadId, runId, replies: [whole] };
+  },
+  async "a client that asks for `messages`"() {
+    const { prompt, held, whole } = reporting("by messages");
+    const { thread_id: threadId } = await client.threads.create();
+    const live = send(client, threadId, prompt, { graph: "react", streamMode: ["messages"] });
+    await (await held()).held.opened;
+    await live.showed(`${prompt.replaceAll(" ", "_")}-${words - 1} `);
+    await stop(other.url, threadId);
+    await live.ended;
+    flow.model.script("directly, by messages", { text: reportOn(prompt), holdAfter: words });
+    const { thread_id: directly } = await flow.direct.threads.create();
+    const direct = send(flow.direct, directly, "directly, by messages", { graph: "react", streamMode: ["messages"] });
+    await direct.showed(`${prompt.replaceAll(" ", "_")}-${words - 1} `);
+    await flow.direct.runs.cancel(directly, await direct.runId, true);
+    await direct.ended;
+    expect(partials(live.parts)).toEqual(partials(direct.parts));
+    return { threadId, runId: await live.runId, replies: [whole] };
+  },
   async "rolled back with its text"() {
     const { threadId, runId, held, whole, live } = await streaming("roll it back");
     await held();
@@ -128,12 +191,11 @@ const cases: Record<string, () => Promise<{ threadId: string; runId: string; rep
     await Promise.all([live.ended, next.ended]);
     return { threadId, runId, replies: [whole, "Gladly."] };
   },
-  async "cut directly, and its replica gone"() {
-    const dying = await startReplica();
-    const { threadId, runId, held, whole, live } = await streaming("cut directly", "continue", sdk(dying.url));
+  async "cut directly, and its replica was killed"() {
+    const replica = await startReplica(upstream.url, undefined, settings);
+    const { threadId, runId, held, whole, live } = await streaming("cut directly", "continue", sdk(replica.url));
     await held();
-    live.hangUp();
-    await dying.close();
+    await kill(replica, live);
     await flow.direct.runs.cancel(threadId, runId, true);
     flow.model.script("after the direct cut", { text: ["Gladly."] });
     await send(sdk(other.url), threadId, "after the direct cut", { graph: "react" }).ended;
@@ -173,19 +235,10 @@ const cases: Record<string, () => Promise<{ threadId: string; runId: string; rep
   async "a run of the v2 protocol"() {
     const { prompt, held, whole } = reporting("second protocol");
     const { thread_id: threadId } = await client.threads.create();
-    const answer = await fetch(`${first.url}/threads/${threadId}/commands`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({
-        id: 1,
-        method: "run.start",
-        params: { assistant_id: "react", input: input(prompt) },
-      }),
-    });
-    const { result } = (await answer.json()) as { result: { run_id: string } };
+    const runId = await runStart(first.url, threadId, { assistant_id: "react", input: input(prompt) });
     await held();
     await stop(other.url, threadId);
-    return { threadId, runId: result.run_id, replies: [whole] };
+    return { threadId, runId, replies: [whole] };
   },
 };
 
@@ -193,7 +246,7 @@ describe.runIf(isPython)(
   "a reply that is longer than the server's memory is kept, word for word",
   { concurrent: true },
   () => {
-    it.each(Object.keys(cases))("%s", { timeout: 60_000 }, async (name) => {
+    it.each(Object.keys(cases))("%s", { timeout: 90_000 }, async (name) => {
       const { threadId, runId, replies } = (await cases[name]?.()) ?? { threadId: "", runId: "", replies: [] };
       const messages = await conversation(flow.client, threadId);
       expect(said(messages)).toEqual(replies);

@@ -24,7 +24,14 @@ async function replica(begun: boolean) {
   const upgrade = async (_: IncomingMessage, socket: Duplex) => {
     socket.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n");
   };
-  const app = { koa, upgrade, retire: () => undefined, idle: async () => undefined, close: () => undefined };
+  const app = {
+    koa,
+    upgrade,
+    retire: () => undefined,
+    idle: async () => undefined,
+    close: () => undefined,
+    end: () => undefined,
+  };
   return { listening: await listen(app, "127.0.0.1", 0), there, release };
 }
 

@@ -14,19 +14,28 @@ const says = (id: string, content: string): IdentifiedPart => ({
 
 interface Asked extends Partial<ReplayOptions> {
   snapshot?: Snapshot;
+  /** The store does not say whether it has one. */
+  storeFails?: boolean;
   mayBeForgotten?: boolean;
 }
 
 /** What is taken from a stream that is read as each of these in turn, and how often it was read. */
 const replayOf = (...readings: IdentifiedPart[][]) => replayAs({}, ...readings);
 
-async function replayAs({ snapshot, mayBeForgotten = false, ...asked }: Asked, ...readings: IdentifiedPart[][]) {
+async function replayAs(
+  { snapshot, storeFails, mayBeForgotten = false, ...asked }: Asked,
+  ...readings: IdentifiedPart[][]
+) {
   let read = 0;
   const joinStream = async function* () {
     yield* readings[Math.min(read++, readings.length - 1)] ?? [];
   } as unknown as Client["runs"]["joinStream"];
   const run = { run_id: "r", created_at: "2026-01-01T00:00:00Z" } as Run;
-  const snapshots = { find: async () => snapshot, joins: () => true, mayBeForgotten: () => mayBeForgotten };
+  const find = async () => {
+    if (storeFails) throw new Error("The store failed.");
+    return snapshot;
+  };
+  const snapshots = { find, window: 120_000, mayBeForgotten: () => mayBeForgotten };
   const client = { runs: { joinStream }, store: {} as Client["store"] };
   const options = { ran: true, hasBegun: async () => true, lenient: false, ...asked };
   const reading = replay(client, snapshots, "t", run, options);
@@ -59,11 +68,23 @@ describe("a replay", () => {
   });
 });
 
+describe("a replay whose snapshot can't be had", () => {
+  const rest = [says("3-0", "of it")];
+
+  it("is none for a stop: what it would store lacks what the store may have", async () => {
+    expect(await replayAs({ storeFails: true }, rest)).toEqual({ text: "The store failed.", read: 0 });
+  });
+
+  it("is what there is, where a message waits for its thread", async () => {
+    expect(await replayAs({ storeFails: true, lenient: true }, rest)).toEqual({ text: "of it", read: 1 });
+  });
+});
+
 describe("a replay without a part", () => {
   const failed = "The LangGraph server answered GET /threads/t/runs/r/stream without a single part 3 times.";
   const fold = new TranscriptFold();
   for (const part of [head, says("2-0", "Half ")]) fold.add(part);
-  const snapshot = { id: "2-0", takenAt: 0, fold: fold.save(new Set()) };
+  const snapshot = { id: "2-0", until: Date.now(), fold: fold.save(new Set()) };
 
   it.each<[string, Asked, { text: string; read: number }]>([
     ["is a failure where the graph had begun", {}, { text: failed, read: 3 }],
