@@ -41,7 +41,7 @@ export function safeMessage({
 }
 
 /** A stored reply without its calls, as if it had been cut before them. */
-export function withoutCalls({ tool_calls: _calls, ...message }: Message): Message | undefined {
+export function withoutCalls({ tool_calls: _calls, tool_call_chunks: _chunks, ...message }: Message) {
   const spoken = safeMessage({ message, complete: false });
   const stopped = pick(message.response_metadata, ["stopped"]);
   return spoken && { ...spoken, response_metadata: { ...spoken.response_metadata, ...stopped } };

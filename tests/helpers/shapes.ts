@@ -13,6 +13,10 @@ export interface Shape {
   unstored?: string[];
   /** Which steps are one of the root graph's: what is said in one is the thread's only when all of it is over. */
   within?: number[];
+  /** All that its agent says and does is one step of the root graph. */
+  isOneStep?: boolean;
+  /** Its tools are plain functions, of which no server tells. */
+  untold?: boolean;
   /** With which tool a speaker goes on to the next step. */
   goesOnBy?: Record<string, string>;
   /** The conversation's, in the graph's state. */
@@ -29,7 +33,7 @@ export const shapes: Shape[] = [
   { graph: "create_agent", steps: [["agent"]], tools: "agent" },
   { graph: "subagent", steps: [["agent"]], tools: "agent" },
   { graph: "approval", steps: [["agent"]], tools: "agent" },
-  { graph: "nested", steps: [["agent"], ["writer"]], tools: "agent" },
+  { graph: "nested", steps: [["agent"], ["writer"]], tools: "agent", isOneStep: true },
   { graph: "own_state", steps: [["thinker"], ["writer"]], inward: ["thinker"] },
   { graph: "two_models", steps: [["left", "right"]] },
   { graph: "branches", steps: [["slow"], ["after_fast", "after_slow"]] },
@@ -43,7 +47,7 @@ export const shapes: Shape[] = [
 export const rarerShapes: Shape[] = [
   { graph: "fan_out", steps: [["worker_a", "worker_b", "worker_c"], ["gather"]] },
   { graph: "two_calls", steps: [["first"], ["second"]], within: [0, 1] },
-  { graph: "inner_graph", steps: [["agent"], ["writer"]], tools: "agent" },
+  { graph: "inner_graph", steps: [["agent"], ["writer"]], tools: "agent", isOneStep: true },
   { graph: "model_in_tool", steps: [["agent"]], tools: "agent" },
   { graph: "nested_model_in_tool", steps: [["agent"], ["writer"]], tools: "agent" },
   { graph: "parallel_agents", steps: [["east", "west"], ["summary"]], tools: "east" },
@@ -52,7 +56,7 @@ export const rarerShapes: Shape[] = [
   { graph: "functional", steps: [["agent"]] },
   { graph: "no_reducer", steps: [["agent"]], replaces: true },
   { graph: "append_only", steps: [["agent"]], tools: "agent" },
-  { graph: "hand_tools", steps: [["agent"]], tools: "agent" },
+  { graph: "hand_tools", steps: [["agent"]], tools: "agent", isOneStep: true, untold: true },
   { graph: "act_and_answer", steps: [["agent"], ["answer"]], tools: "agent" },
   { graph: "renaming", steps: [["first"], ["second"], ["third"], ["writer"]], within: [0, 1, 2] },
   { graph: "retrying", steps: [["agent"]], tools: "agent" },

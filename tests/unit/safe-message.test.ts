@@ -194,6 +194,11 @@ describe("a stored reply without its calls", () => {
     response_metadata: { model_name: "m", output: [item], stopped: { run_id: "run" } },
   };
 
+  it("names none of them either where it is stored as it was streamed, in chunks", () => {
+    const stored: Message = { ...asks, type: "AIMessageChunk", tool_call_chunks: [chunk("a", "{}")] };
+    expect(withoutCalls(stored)).toEqual(withoutCalls(asks));
+  });
+
   it("names none of them to its provider, and says what it said, marked as it was", () => {
     expect(withoutCalls(asks)).toEqual({
       type: "ai",
