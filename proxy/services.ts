@@ -3,6 +3,7 @@ import type { Settings } from "./env.ts";
 import type { Metrics } from "./metrics.ts";
 import type { ServerKindProbe } from "./server-kind.ts";
 import type { Stepwise } from "./stepwise/stepwise.ts";
+import type { Departures } from "./stop/departures.ts";
 import type { HangUps } from "./stop/hang-ups.ts";
 import type { Readers } from "./stop/readers.ts";
 import type { Snapshots } from "./stop/snapshots.ts";
@@ -21,6 +22,7 @@ export interface Services {
   stepEnds: StepEnds;
   snapshots: Snapshots;
   readers: Readers;
+  departures: Departures;
   hangUps: HangUps;
   stepwise: Stepwise;
   metrics: Metrics;

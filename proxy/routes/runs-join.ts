@@ -1,4 +1,5 @@
 import type { Middleware } from "koa";
+import { promptFetch } from "../insist.ts";
 import type { Services } from "../services.ts";
 import { addedModes, askedModes, isAddition } from "../sse/modes.ts";
 import { firstOf } from "../stepwise/step-body.ts";
@@ -25,6 +26,8 @@ export function runsJoin(services: Services): Middleware {
     const modes = askedModes({ stream_mode: kwargs?.stream_mode });
     const lastEventId = ctx.get("last-event-id") || undefined;
     const { onDisconnect, query } = leaving(ctx);
+    const store = clientFor(ctx.headers, services.upstream, promptFetch());
+    if (!isTerminal(run)) void services.departures.takeBack(store, run.run_id);
     if (firstOf(run) === run.run_id) {
       return await streamSteps(services, ctx, {
         threadId,

@@ -15,7 +15,7 @@ import { type Chain, flagOf, latestChain } from "./chain.ts";
 import { clearFlags } from "./flags.ts";
 import { allRuns } from "./read-chain.ts";
 
-type Needed = Pick<Services, "stops" | "readers" | "server" | "stepwise" | "metrics">;
+type Needed = Pick<Services, "stops" | "readers" | "departures" | "server" | "stepwise" | "metrics">;
 
 /** So much of the history is looked through for the boundary where a run was stopped. */
 const mostWrites = 40;
@@ -74,14 +74,14 @@ export async function makeWay(
 
 /** How the new run takes the place of the one that lives; undefined if it doesn't. */
 async function takesOver(
-  { readers, server }: Needed,
+  { departures, server }: Needed,
   client: Client,
   threadId: string,
   { multitask_strategy: strategy }: NewRun,
   { first, last }: Chain,
 ): Promise<Action | undefined> {
   if (strategy === "interrupt" || strategy === "rollback") return strategy;
-  if (strategy == null && readers.haveLeft(first.run_id)) return "interrupt";
+  if (strategy == null && (await departures.haveLeft(client, first.run_id))) return "interrupt";
   // What would wait for ever, or be refused, because of a run that nobody carries out any more, doesn't.
   return strategy !== "reject" && (await isAbandoned(client, { server }, threadId, last)) ? "interrupt" : undefined;
 }

@@ -20,7 +20,7 @@ import { isTerminal } from "./settle.ts";
 
 type Needed = Pick<
   Services,
-  "stops" | "readers" | "snapshots" | "server" | "settings" | "log" | "upstream" | "stepwise" | "metrics"
+  "stops" | "readers" | "departures" | "snapshots" | "server" | "settings" | "log" | "upstream" | "stepwise" | "metrics"
 >;
 
 /** What is asked of the new run, as far as it concerns the one before it. */

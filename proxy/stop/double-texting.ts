@@ -7,7 +7,7 @@ import { isAbandoned } from "./is-abandoned.ts";
 import { leaveRefusal } from "./refusals.ts";
 import { resultOfRefused } from "./rollback-refused.ts";
 
-type Needed = Pick<Services, "stops" | "readers" | "server">;
+type Needed = Pick<Services, "stops" | "readers" | "departures" | "server">;
 
 export function isDoubleTexting(wanted: NewRun): wanted is NewRun & { multitask_strategy: Action } {
   return wanted.multitask_strategy === "interrupt" || wanted.multitask_strategy === "rollback";
@@ -37,8 +37,13 @@ async function actionFor(
   if (!first) return undefined;
   if (isDoubleTexting(wanted)) return wanted.multitask_strategy;
   if (wanted.multitask_strategy != null) return undefined;
-  if (active.every(({ run_id }) => services.readers.haveLeft(run_id))) return "interrupt";
+  if (await haveAllLeft(client, services, active)) return "interrupt";
   return (await isGivenUp(client, services, threadId, first)) ? "interrupt" : undefined;
+}
+
+async function haveAllLeft(client: Client, { departures }: Needed, active: Run[]): Promise<boolean> {
+  for (const { run_id } of active) if (!(await departures.haveLeft(client, run_id))) return false;
+  return true;
 }
 
 /** What would be refused because of a run that nobody carries out any more is not. */
@@ -54,7 +59,7 @@ async function isGivenUp(client: Client, services: Needed, threadId: string, { r
 
 async function stopAll(
   client: Client,
-  { stops, readers }: Needed,
+  { stops, readers, departures }: Needed,
   threadId: string,
   active: Run[],
   action: Action,
@@ -64,6 +69,7 @@ async function stopAll(
     for (const { run_id } of active) {
       const run = await client.runs.get(threadId, run_id);
       await stops.stop(client, threadId, run, stops.asked(run_id, action)).catch(passRefusedRollback);
+      if (action === "interrupt") void departures.takeBack(client, run_id);
       readers.forget(run_id);
     }
   } catch (error) {

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
-import { insistentFetch } from "../insist.ts";
+import { insistentFetch, promptFetch } from "../insist.ts";
 import type { Services } from "../services.ts";
 import { asSeen } from "../stepwise/as-seen.ts";
 import { clientFor } from "../upstream.ts";
@@ -12,12 +12,14 @@ import { isTerminal } from "./settle.ts";
  * `stop` takes every hang-up for a Stop, unless a reader is back in time.
  */
 export class HangUps {
-  #services: Pick<Services, "settings" | "threads" | "readers" | "stops" | "log" | "upstream">;
+  #services: Pick<Services, "settings" | "threads" | "readers" | "departures" | "stops" | "log" | "upstream">;
   #closing = false;
   /** Of readers that have left and may come back. */
   #graces = new Set<Promise<void>>();
 
-  constructor(services: Pick<Services, "settings" | "threads" | "readers" | "stops" | "log" | "upstream">) {
+  constructor(
+    services: Pick<Services, "settings" | "threads" | "readers" | "departures" | "stops" | "log" | "upstream">,
+  ) {
     this.#services = services;
   }
 
@@ -38,20 +40,34 @@ export class HangUps {
 
   /** The caller, whose headers these are, has left the run before its end. */
   left(caller: IncomingHttpHeaders, threadId: string, runId: string, onDisconnect: unknown): void {
-    const { settings, threads } = this.#services;
+    const { settings, threads, departures, upstream } = this.#services;
     if (this.#closing) return;
     threads.hungUp(threadId);
-    if (this.#stopsAtOnce(onDisconnect)) this.#stop(caller, threadId, runId);
-    else if (settings.onDisconnect === "stop") {
-      const grace = this.#stopUnlessBack(caller, threadId, runId).finally(() => this.#graces.delete(grace));
+    if (this.#stopsAtOnce(onDisconnect)) {
+      this.#stop(caller, threadId, runId);
+      return;
+    }
+    const noted = departures.note(clientFor(caller, upstream, promptFetch()), runId);
+    if (settings.onDisconnect === "stop") {
+      const grace = this.#stopUnlessBack(caller, threadId, runId, noted).finally(() => this.#graces.delete(grace));
       this.#graces.add(grace);
     }
   }
 
-  async #stopUnlessBack(caller: IncomingHttpHeaders, threadId: string, runId: string): Promise<void> {
-    const { settings, readers } = this.#services;
+  async #stopUnlessBack(
+    caller: IncomingHttpHeaders,
+    threadId: string,
+    runId: string,
+    noted: Promise<boolean>,
+  ): Promise<void> {
+    const { settings, readers, departures, upstream } = this.#services;
     await delay(settings.rejoinGrace, undefined, { ref: false });
-    if (readers.haveLeft(runId)) this.#stop(caller, threadId, runId);
+    const client = clientFor(caller, upstream, promptFetch());
+    if (!readers.haveLeft(runId)) return;
+    // Another replica may have taken it back.
+    if ((await noted) && !(await departures.areNoted(client, runId))) return;
+    this.#stop(caller, threadId, runId);
+    void departures.takeBack(client, runId);
   }
 
   /** Nobody waits for the answer; a failure is logged. */

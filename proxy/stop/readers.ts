@@ -31,6 +31,11 @@ export class Readers {
     return this.#readers.get(runId)?.count === 0;
   }
 
+  /** Whether the run has, or had, readers here. */
+  areKnown(runId: string): boolean {
+    return this.#readers.has(runId);
+  }
+
   /** The run is over, or its thread's next one begins: who left it no longer matters. */
   forget(runId: string): void {
     this.#readers.delete(runId);

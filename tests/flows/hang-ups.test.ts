@@ -109,7 +109,7 @@ describe("a reader that leaves before it is told the run's id", () => {
     const prompt = `too early, ${path}, ${setting}, ${onDisconnect}`;
     const script = flow.model.script(prompt, story);
     const answered = gate();
-    upstream.fault("POST /threads/:t/runs/:how", heldBack(answered));
+    upstream.fault(`POST /threads/${threadId}/runs/:how`, heldBack(answered));
     const reader = new AbortController();
     const lost = fetch(`${proxy.url}/threads/${threadId}/${path}`, {
       method: "POST",

@@ -1,7 +1,8 @@
+import type { Client } from "@langchain/langgraph-sdk";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { isAI, messagesIn, textOf } from "../../proxy/core/message.ts";
 import type { Listening } from "../../proxy/listen.ts";
-import { conversation, outline, send, stop, useFlow } from "../helpers/flow.ts";
+import { conversation, type Live, outline, sdk, send, shownIn, stop, useFlow } from "../helpers/flow.ts";
 import { startProxy } from "../helpers/proxy.ts";
 
 const flow = useFlow();
@@ -15,15 +16,18 @@ beforeAll(async () => {
 afterAll(() => other.close());
 
 /** A run through the first replica of which three tokens were shown. */
-async function inMidText(prompt: string) {
-  const { thread_id: threadId } = await flow.client.threads.create();
+async function inMidText(prompt: string, client = flow.client) {
+  const { thread_id: threadId } = await client.threads.create();
   const script = flow.model.script(prompt, story);
-  const live = send(flow.client, threadId, prompt);
+  const live = send(client, threadId, prompt);
   const call = await script.call(0);
   await call.held.opened;
   await expect.poll(() => [...live.shown().values()].join("")).toBe("Once upon a ");
   return { threadId, live, call, runId: await live.runId };
 }
+
+/** Whether the server's store has it that the run's readers have left. */
+const noted = async (runId: string) => (await flow.direct.store.getItem(["fermata", "left"], runId)) !== null;
 
 /** What the last `values` of a stream says. */
 const lastValues = ({ parts }: { parts: { event: string; data: unknown }[] }) =>
@@ -35,6 +39,50 @@ const actions = [
   { action: "rollback", keep: "partial" },
   { action: "rollback", keep: "nothing" },
 ];
+
+describe("a reader that leaves", () => {
+  it("has left for the other replicas, too: a message that says no strategy stops and keeps the run", async () => {
+    const { threadId, live, call, runId } = await inMidText("left at the one");
+    live.hangUp();
+    await live.ended;
+    await expect.poll(() => noted(runId)).toBe(true);
+    flow.model.script("told to the other", { text: ["Gladly."] });
+    await send(sdk(other.url), threadId, "told to the other").ended;
+    expect((await call.closed.opened).early).toBe(true);
+    expect(outline(await conversation(flow.client, threadId))).toEqual([
+      "human: left at the one",
+      kept,
+      "human: told to the other",
+      "ai: Gladly.",
+    ]);
+    await expect.poll(() => noted(runId)).toBe(false);
+  });
+
+  it("and is back through another replica in time, has not left", async () => {
+    const env = { ON_DISCONNECT: "stop", REJOIN_GRACE: "0.6" };
+    const replicas = await Promise.all([0, 1].map(() => startProxy(inject("langgraphUrl"), env)));
+    const [one, two] = replicas.map(({ url }) => sdk(url)) as [Client, Client];
+    const { threadId, live, call, runId } = await inMidText("reload elsewhere", one);
+    live.hangUp();
+    await live.ended;
+    await expect.poll(() => noted(runId)).toBe(true);
+    const back: Live["parts"] = [];
+    const leave = new AbortController();
+    const rejoined = (async () => {
+      const stream = two.runs.joinStream(threadId, runId, { lastEventId: "-1", signal: leave.signal });
+      for await (const part of stream) back.push(part as Live["parts"][number]);
+    })().catch((error: Error) => error.name);
+    await expect.poll(() => [...shownIn(back).values()].join("")).toBe("Once upon a ");
+    // Closing waits for the grace to go by.
+    await replicas[0]?.close();
+    expect((await flow.direct.runs.get(threadId, runId)).status).toBe("running");
+    leave.abort();
+    expect((await call.closed.opened).early).toBe(true);
+    await rejoined;
+    await replicas[1]?.close();
+    expect(outline(await conversation(flow.client, threadId))).toEqual(["human: reload elsewhere", kept]);
+  });
+});
 
 describe("a stop through another replica than the one that streams", () => {
   it.each(actions)("$action, keep $keep: both say the same", async (wish) => {
