@@ -29,6 +29,8 @@ interface Watched {
   latest?: Snapshot;
   /** The store has the latest. */
   isStored: boolean;
+  /** The run has ended, and the latest has all that there is to be had of it. */
+  isAll: boolean;
   timer?: NodeJS.Timeout;
   /** When the next look is due. */
   due: number;
@@ -74,7 +76,15 @@ export class Snapshots {
     }
     const since = Date.now() - age;
     const due = Number.POSITIVE_INFINITY;
-    const watched: Watched = { threadId, caller, since, isStored: false, due, looking: Promise.resolve() };
+    const watched: Watched = {
+      threadId,
+      caller,
+      since,
+      isStored: false,
+      isAll: false,
+      due,
+      looking: Promise.resolve(),
+    };
     this.#watched.set(runId, watched);
     this.#schedule(runId, watched, this.#half - age);
   }
@@ -197,18 +207,17 @@ export class Snapshots {
     const run = await ifThere(client.runs.get(threadId, runId));
     if (run && !isResumable(run)) return void this.#forget(runId);
     if (run?.status === "pending") return this.#half;
-    const isDealtWith = async () => !run || (await this.#isDealtWith(client, threadId, run));
-    if (run && !(await isDealtWith())) {
-      const isAll = await this.#take(client, run, watched);
-      if (!isTerminal(run)) return this.#half;
-      // Its end was just being written.
-      if (!isAll) return soon;
-      // Somebody will stop it, or say the next thing on its thread; or has done so while this was stored.
-      if (!(await isDealtWith())) return this.#leave(runId, watched);
+    if (!run || (await this.#isDealtWith(client, threadId, run))) {
+      this.#forget(runId);
+      if (watched.latest) await this.#store.remove(client, runId);
+      return undefined;
     }
-    this.#forget(runId);
-    if (watched.latest) await this.#store.remove(client, runId);
-    return undefined;
+    // Somebody will stop it, or say the next thing on its thread; nobody has done so while its last one was stored.
+    if (watched.isAll) return this.#leave(runId, watched);
+    watched.isAll = await this.#take(client, run, watched);
+    if (!isTerminal(run)) return this.#half;
+    if (!watched.isAll) throw new Error("The stream of a run that is over goes on.");
+    return soon;
   }
 
   /** It has ended well, a stop through this or another replica has kept its text, or that has no place on its thread any more. */
@@ -227,7 +236,7 @@ export class Snapshots {
     if (this.#kept.size > mostKept && oldest) this.#kept.delete(oldest);
   }
 
-  /** Resolves to whether the run has streamed nothing more since. */
+  /** Resolves to whether the run has ended, and nothing more will come. */
   async #take(client: Client, run: Run, watched: Watched): Promise<boolean> {
     const { run_id: runId } = run;
     const own = this.#latest(runId);

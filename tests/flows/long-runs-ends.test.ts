@@ -75,7 +75,8 @@ describe("a run that is shorter than half the window", () => {
     const { thread_id: threadId } = await flow.direct.threads.create();
     await way?.(replica, threadId, prompt);
   };
-  const requestsSince = (at: number) => upstream.requests.slice(at).map((one) => one.replace(/[0-9a-f-]{36}/g, "…"));
+  const requestsSince = (at: number, { requests } = upstream) =>
+    requests.slice(at).map((one) => one.replace(/[0-9a-f-]{36}/g, "…"));
   const theRun = "GET /threads/…/runs/…";
 
   it("costs no request more", async () => {
@@ -97,12 +98,16 @@ describe("a run that is shorter than half the window", () => {
     expect(requestsSince(after)).toEqual([]);
   }, 60_000);
 
-  it.each(Object.keys(unseen))("costs one read of the run where its end is not seen: %s", async (name) => {
-    await run(unseen[name], proxy, `${name}, short`);
-    const after = upstream.requests.length;
+  it.concurrent.each(Object.keys(unseen))("costs one read of the run where its end is not seen: %s", async (name) => {
+    const own = await startForgetful(inject("langgraphUrl"), window * 1000);
+    const replica = await startProxy(own.url, settings);
+    await run(unseen[name], replica, `${name}, short`);
+    const after = own.requests.length;
     await delay(window * 500 + 500);
     // The JS server forgets nothing.
-    expect(requestsSince(after)).toEqual(isPython ? [theRun] : []);
+    expect(requestsSince(after, own)).toEqual(isPython ? [theRun] : []);
+    await replica.close();
+    await own.close();
   });
 });
 

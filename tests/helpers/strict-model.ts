@@ -104,6 +104,7 @@ async function speak(speech: Speech, reply: Reply, call: Call, response: ServerR
     if (sent === reply.holdAfter) {
       call.held.open();
       await call.released;
+      if (call.failed) response.destroy();
     }
     if (response.destroyed) return;
     if (delta === "") break;

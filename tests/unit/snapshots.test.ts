@@ -324,15 +324,21 @@ describe.concurrent("of a run that is dealt with", { timeout: 25_000 }, () => {
     expect(server.store.size).toBe(0);
   });
 
-  it("through another replica, while its last one is being stored here, nothing is left", async (context) => {
-    const { server, replica, words, count } = await begin(context);
-    words("One ");
-    server.end("interrupted");
-    server.onPut = async () => isWhole(server);
-    look(replica());
-    await until(() => expect(count("DELETE /store/items")).toBe(1));
-    expect(server.store.size).toBe(0);
-  });
+  it.for<[string, (server: FakeLongRun) => void]>([
+    ["stopped", isWhole],
+    ["undone", ({ fails }) => void fails.set("run", () => 404)],
+  ])(
+    "and %s through another replica, while its last one is being stored, nothing is left",
+    async ([, ends], context) => {
+      const { server, replica, words, count } = await begin(context);
+      words("One ");
+      server.end("interrupted");
+      server.onPut = async () => ends(server);
+      look(replica());
+      await until(() => expect(count("DELETE /store/items")).toBe(1));
+      expect(server.store.size).toBe(0);
+    },
+  );
 
   it("within half a window, nothing is asked", async (context) => {
     const { server, replica, drop } = await begin(context);

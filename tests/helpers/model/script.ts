@@ -26,6 +26,9 @@ export interface Call {
   release(): void;
   /** Resolves when the call is released. */
   released: Promise<void>;
+  /** Breaks a call that is held off, as a model does that fails. */
+  fail(): void;
+  failed: boolean;
 }
 
 /** A script: the replies to one prompt, in the order of the agent's steps, and the calls that took them. */
@@ -59,6 +62,11 @@ export class Scripted implements Script {
       closed: gate(),
       release: () => release.open(),
       released: release.opened,
+      failed: false,
+      fail() {
+        call.failed = true;
+        release.open();
+      },
     };
     this.calls.push(call);
     this.#arrival(index).open(call);
