@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 /** What takes longer than `npm test` should: `npm run test:cells` has it, too, and `npm run test:python`. */
 const slow = [
-  "tests/conformance/{beside-sdk,every-route,frames,own-routes,streams,studio}.test.ts",
+  "tests/conformance/{beside-sdk,every-route,frames,own-routes,streams,studio,studio-talk}.test.ts",
   "tests/flows/{after-step,clients,socket,step-moments}.test.ts",
   "tests/flows/content{,-around}.test.ts",
   "tests/flows/deaths.test.ts",

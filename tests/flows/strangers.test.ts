@@ -117,6 +117,15 @@ describe.concurrent("somebody else's run (case 28)", () => {
   });
 });
 
+it("whoever calls itself Studio is asked who it is, as everybody: the server itself would ask nothing", async () => {
+  const search: Asked = { ...post("/assistants/search", {}), headers: { "x-auth-scheme": "langsmith" } };
+  expect((await flow.askDirectly(undefined, search)).status).toBe(200);
+  const nobodys = await flow.ask(undefined, post("/assistants/search", {}));
+  expect(await flow.ask(undefined, search)).toEqual(nobodys);
+  expect(nobodys.status).toBe(401);
+  expect((await flow.ask("alice", search)).status).toBe(200);
+});
+
 describe.concurrent("a stop of one's own (case 28)", () => {
   it("is not shared with a stranger who asks just before, beside and after it", async () => {
     const { threadId, runId, live, call } = await inMidText(flow, "alice", "stop this");
