@@ -13,7 +13,9 @@ export function upToDate(thread: Record<string, unknown>, head: Head): Record<st
   const next = Array.isArray(head.next) ? head.next : [];
   // Without a checkpoint there never were any.
   const values = head.created_at == null ? null : head.values;
-  const isStale = thread.values != null && !isDeepStrictEqual(thread.values, values);
+  const recorded = thread.values ?? null;
+  // The JS server has none of a run that was cut.
+  const isStale = (recorded !== null || next.length === 0) && !isDeepStrictEqual(recorded, values);
   const isOver = thread.status !== "idle" && next.length === 0;
   if (!isStale && !isOver) return thread;
   return {

@@ -80,7 +80,7 @@ async function threadShown(services: Services, ctx: Context, threadId: string, t
   } else if (thread.status === "busy") {
     chain = await leftBusy(client, threadId);
     if (!chain) return thread;
-  } else if (thread.status !== "idle" || thread.values == null) return thread;
+  } else if (thread.status !== "idle") return thread;
   const [answer, text] = await read(services, ctx, `/threads/${threadId}/state`);
   const head = answer.ok ? asObject(text) : undefined;
   const shown = head ? upToDate(thread, head) : thread;
