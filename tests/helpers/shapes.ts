@@ -30,6 +30,8 @@ export const shapes: Shape[] = [
   { graph: "subagent", steps: [["agent"]], tools: "agent" },
   { graph: "approval", steps: [["agent"]], tools: "agent" },
   { graph: "nested", steps: [["agent"], ["writer"]], tools: "agent" },
+  { graph: "memory", steps: [["agent"], ["host"]], tools: "agent" },
+  { graph: "private_memory", steps: [["agent"], ["writer"]], tools: "agent" },
   { graph: "own_state", steps: [["thinker"], ["writer"]], inward: ["thinker"] },
   { graph: "two_models", steps: [["left", "right"]] },
   { graph: "branches", steps: [["slow"], ["after_fast", "after_slow"]] },
