@@ -86,3 +86,32 @@ describe.concurrent.each(both)("a graph within that remembers, %s", (graph) => {
     await goesOn(flow, shape, turn.threadId, `then, ${turn.prompt}`);
   });
 });
+
+describe.concurrent("an agent that remembers, in a tool", () => {
+  const shape = shapeOf("memory_in_tool");
+  const asks = (name: string): Reply => ({
+    calls: [{ id: `ask ${name}`.replaceAll(/[^\w-]+/g, "-"), name: "ask", args: [JSON.stringify({ name })] }],
+  });
+
+  it.each(["now", "behind the proxy's back"])("cut in its own tools %s, can be asked again", async (how) => {
+    const prompt = `memory in tool, ${how}`;
+    const { probe, reply } = calling(prompt);
+    flow.model.script(`expert: first, ${prompt}`, reply);
+    const turn = await begin(flow, shape, prompt, {
+      agent: [{ ...asks(`first, ${prompt}`), text: ["I ask an expert."] }],
+    });
+    await probe.started.opened;
+    if (how === "now") {
+      const { body, left } = await cut(flow, turn, { action: "interrupt", keep: "partial" });
+      expect(body.tool_calls.map(({ name, fate }) => [name, fate])).toEqual([["ask", "cut"]]);
+      expect(spoken(left)).toEqual(["I ask an expert."]);
+    } else {
+      await flow.direct.runs.cancel(turn.threadId, await turn.live.runId, true);
+      await turn.live.ended;
+    }
+    const again = `again, ${prompt}`;
+    flow.model.script(`expert: second, ${prompt}`, { text: ["I know."] });
+    flow.model.script(`agent: ${again}`, asks(`second, ${prompt}`), { text: ["So it is."] });
+    await goesOn(flow, shape, turn.threadId, again);
+  });
+});
