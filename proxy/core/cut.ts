@@ -17,6 +17,7 @@ export interface State {
   tasks: Task[];
   created_at?: string | null;
   metadata?: Record<string, unknown> | null;
+  checkpoint?: { checkpoint_ns?: string | null } | null;
   parent_checkpoint?: { checkpoint_id?: string | null } | null;
 }
 
@@ -100,6 +101,7 @@ export function gatherCut(stop: Stop, run: CutRun, state: State, transcript: Tra
     transcript,
     tasks,
     said: saidIn({
+      runId: stop.runId,
       transcript,
       values: state.values,
       tasks,

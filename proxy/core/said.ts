@@ -1,11 +1,13 @@
 import { answersIn } from "./answers.ts";
 import type { Task } from "./cut.ts";
 import { callsAtEnd, isBesideTools, type Level, levelWithin } from "./level.ts";
+import { isRemembered, placed, sinceAsked } from "./memory.ts";
 import { isAI, messagesIn } from "./message.ts";
 import type { Streamed, Transcript } from "./transcript.ts";
 
 /** A run as it was left. */
 interface Left {
+  runId: string;
   transcript: Transcript;
   /** The root graph's values, and its tasks that were cut. */
   values: unknown;
@@ -31,11 +33,12 @@ export function saidIn(left: Left): Streamed[] {
   const known = new Set(root.messages.map(({ id }) => id));
   const stored = new Map(
     tasks.map((task) => {
-      const all = storedBy(task, root, task, messagesKey);
+      const all = storedBy(task, root, task, left);
       return [task.id, all.filter(({ message }) => message.id && !known.has(message.id))];
     }),
   );
-  const said = transcript.replies.flatMap((streamed): Streamed[] => {
+  const said = transcript.replies.flatMap((unplaced): Streamed[] => {
+    const streamed = { ...unplaced, origin: placed(unplaced.origin, tasks) };
     const ended = stored.get(streamed.origin.task ?? "") ?? [];
     const at = ended.findIndex(({ message }) => message.id === streamed.message.id);
     if (at >= 0) return ended.splice(0, at + 1);
@@ -45,21 +48,23 @@ export function saidIn(left: Left): Streamed[] {
 }
 
 /** The replies that the task's graph has stored, and what is cut within it, each with its answers. */
-function storedBy(task: Task, level: Level, { id, name }: Task, key: string | undefined): Streamed[] {
-  const within = levelWithin(task, key);
+function storedBy(task: Task, level: Level, { id, name }: Task, left: Left): Streamed[] {
+  const within = levelWithin(task, left.messagesKey);
   if (!within || task.name === "tools" || (callsAtEnd(level).length > 0 && !isBesideTools(level, task, true)))
     return [];
   const answers = new Map(answersIn(within.messages).map((answered) => [answered.reply, answered.answers]));
-  const own = within.messages.filter(isAI).map(
-    (message): Streamed => ({
-      message,
-      answers: answers.get(message),
-      complete: true,
-      origin: { path: [name, task.name], task: id },
-    }),
-  );
+  const own = sinceAsked(task, within.messages, left.runId)
+    .filter(isAI)
+    .map(
+      (message): Streamed => ({
+        message,
+        answers: answers.get(message),
+        complete: true,
+        origin: { path: [name, task.name], task: id },
+      }),
+    );
   const ids = new Set(own.map(({ message }) => message.id));
-  const deeper = within.tasks.flatMap((inner) => storedBy(inner, within, { id, name }, key));
+  const deeper = within.tasks.flatMap((inner) => storedBy(inner, within, { id, name }, left));
   return [...own, ...deeper.filter(({ message }) => !ids.has(message.id))];
 }
 
@@ -70,10 +75,12 @@ function isSaid(streamed: Streamed, root: Level, left: Left): boolean {
   let level: Level | null | undefined = root;
   for (const [depth, name] of path.entries()) {
     if (!level) break;
-    const id = depth === 0 ? rootTask : inner[depth - 1];
+    const told = depth === 0 ? rootTask : inner[depth - 1];
     const isGraph = depth < path.length - 1;
+    // The namespace of a graph that remembers names no task.
+    const task: Task | undefined = level.tasks.find((one) => (told ? one.id === told : isGraph && one.name === name));
+    const id = told ?? task?.id;
     if (isInTool(level, { id, name }, isGraph, left)) return false;
-    const task: Task | undefined = level.tasks.find((one) => one.id === id);
     const lags = !isGraph && (step ?? 0) > (level.step ?? Number.POSITIVE_INFINITY);
     if (depth > 0 && id && !task && !lags) return false;
     if (isGraph) level = task && levelWithin(task, left.messagesKey);
@@ -86,6 +93,7 @@ function isSaid(streamed: Streamed, root: Level, left: Left): boolean {
 function isOfCutTask({ origin }: Streamed, { tasks, transcript, isThrough }: Left): boolean {
   if (isThrough) return false;
   if (tasks.some(({ id }) => id === origin.task)) return true;
+  if (tasks.length > 0 && isRemembered(origin)) return false;
   return origin.task === undefined || (tasks.length === 0 && origin.task === transcript.replies.at(-1)?.origin.task);
 }
 

@@ -4,8 +4,10 @@ import {
   blocksOf,
   type Content,
   isAI,
+  isMessage,
   isRemoval,
   isTool,
+  itemsIn,
   type Message,
   messagesIn,
   textOf,
@@ -13,6 +15,7 @@ import {
 } from "./message.ts";
 import { cutReplies } from "./replies.ts";
 import { isCallBlock, withoutCalls } from "./safe-message.ts";
+import { settled } from "./settle.ts";
 
 /**
  * A turn as plain conversation, to write back after a rollback: what the user
@@ -52,6 +55,14 @@ function askedOf(before: Message[], stored: Message[], input: Message[]): Messag
     const at = named === -1 ? left.findIndex(isSame(message)) : named;
     return at === -1 ? message : (left.splice(at, 1)[0] ?? message);
   });
+}
+
+/** All of the turn, with every call answered. */
+export function wholeTurnOf(state: State, before: Message[], _input: unknown, cut: Cut): Message[] {
+  const old = new Set(before.map(({ id }) => id));
+  return settled(itemsIn(state.values, cut.messagesKey), cut)
+    .filter(isMessage)
+    .filter(({ id }) => !old.has(id));
 }
 
 /** The reply without its calls; nothing if it did nothing but call. */

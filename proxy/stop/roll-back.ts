@@ -20,6 +20,8 @@ import type { StopResult } from "./stop-run.ts";
  * that whoever dies in between loses nothing. That can't be where the server
  * still holds the run for active; nor where the run had gone on from a pause,
  * whose tools' results only show once it is gone.
+ *
+ * `asTurn` says what is written back.
  */
 export async function rollBack(
   client: Client,
@@ -27,9 +29,11 @@ export async function rollBack(
   run: Run,
   state: State,
   cut: Cut,
+  asTurn = turnOf,
 ): Promise<StopResult> {
-  const isFirst = cut.keep === "partial" && isTerminal(run) && !cut.resumed;
-  const turn = isFirst ? await lift(client, threadId, run, state, cut) : undefined;
+  const isUndo = cut.action === "rollback" && cut.keep === "nothing";
+  const isFirst = !isUndo && isTerminal(run) && !cut.resumed;
+  const turn = isFirst ? await lift(client, threadId, run, state, cut, asTurn) : undefined;
   if (turn && isLookedAfter(turn, cut)) return await keepTurn(client, threadId, { ...cut, action: "interrupt" });
   const written = turn && (await writeBack(client, threadId, turn));
   if (written?.outcome === "superseded") return written;
@@ -37,11 +41,14 @@ export async function rollBack(
     if (!written) throw cause;
     return { status: statusOf(cause), cause };
   });
+  // Whoever may only stop has nothing more to do about it.
+  if (refusal && written && asTurn !== turnOf) return written;
   if (refusal) {
     const result = written ?? (await keepTurn(client, threadId, { ...cut, action: "interrupt" }));
     throw RollbackRefused.of(result, written ? "conversation" : cut.keep, refusal);
   }
-  if (!turn || !written) return await writeBack(client, threadId, await lift(client, threadId, run, state, cut));
+  if (!turn || !written)
+    return await writeBack(client, threadId, await lift(client, threadId, run, state, cut, asTurn));
   // It stood there before; this is for servers that delete more with a run than its own.
   const again = await writeBack(client, threadId, turn).catch(() => written);
   return again.outcome === "stopped" ? again : written;
@@ -60,11 +67,18 @@ interface Turn {
   messages: Message[];
 }
 
-async function lift(client: Client, threadId: string, run: Run, state: State, cut: Cut): Promise<Turn> {
+async function lift(
+  client: Client,
+  threadId: string,
+  run: Run,
+  state: State,
+  cut: Cut,
+  asTurn: typeof turnOf,
+): Promise<Turn> {
   const head = await readState(client, threadId);
   const base = await baseOf(client, threadId, run, head);
   const earlier = itemsIn((base?.state ?? head).values, cut.messagesKey);
-  const messages = turnOf(state, earlier.filter(isMessage), inputOf(run), cut);
+  const messages = asTurn(state, earlier.filter(isMessage), inputOf(run), cut);
   return { run, state, cut, base, earlier, messages };
 }
 

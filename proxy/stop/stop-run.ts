@@ -2,6 +2,7 @@ import type { Client, Run } from "@langchain/langgraph-sdk";
 import { gatherCut, inputOf, type State, type Stop } from "../core/cut.ts";
 import { type Report, reportOn } from "../core/report.ts";
 import type { Transcript } from "../core/transcript.ts";
+import { wholeTurnOf } from "../core/turn.ts";
 import { isWhole } from "../core/whole.ts";
 import type { Settings } from "../env.ts";
 import type { Services } from "../services.ts";
@@ -10,6 +11,7 @@ import { stateLeftBy } from "./base.ts";
 import { isAbandoned } from "./is-abandoned.ts";
 import { isResumable } from "./is-resumable.ts";
 import { keepTurn, superseded } from "./keep-turn.ts";
+import { hasOpenMemory, keepMemories } from "./memories.ts";
 import { asNotStored } from "./not-stored.ts";
 import { belongsToAnother, hasNewerRun, readState } from "./reconcile.ts";
 import { replay } from "./replay.ts";
@@ -111,9 +113,12 @@ async function afterwards(
     const unheard = isUnheard(before, state, stop) ? { input: inputOf(run) } : {};
     return { ...superseded(left, gatherCut(stop, run, left, transcript)), ...unheard, values: state.values };
   }
-  return stop.action === "rollback"
-    ? await rollBack(client, threadId, run, state, cut)
-    : await keepTurn(client, threadId, cut, state);
+  if (stop.action === "rollback") return await rollBack(client, threadId, run, state, cut);
+  if (await hasOpenMemory(client, threadId, run, state, cut.messagesKey)) {
+    return await rollBack(client, threadId, run, state, cut, wholeTurnOf);
+  }
+  await keepMemories(client, threadId, stop, run, state, transcript);
+  return await keepTurn(client, threadId, cut, state);
 }
 
 /** Whether the thread's head shows that the run's graph had begun, and that it was not through. */
