@@ -36,8 +36,8 @@ export interface GuardedFlow {
   /** Where the server is. */
   url: string;
   proxyUrl: string;
-  /** The SDK through the proxy. */
-  as(who: Who): Client;
+  /** The SDK through the proxy, or through another replica. */
+  as(who: Who, replica?: Listening): Client;
   /** One request through the proxy, or through another replica. */
   ask(who: Who, asked: Asked, replica?: Listening): Promise<Answer>;
   /** The same past the proxy. */
@@ -49,7 +49,7 @@ export function useGuardedFlow(): GuardedFlow {
   let server: Server;
   let proxy: Listening;
   const flow = {
-    as: (who) => sdk(proxy.url, credentialsOf(who)),
+    as: (who, replica = proxy) => sdk(replica.url, credentialsOf(who)),
     ask: (who, asked, replica = proxy) => request(replica.url, who, asked),
     askDirectly: (who, asked) => request(server.url, who, asked),
   } as GuardedFlow;
@@ -77,7 +77,7 @@ function startGuardedServer(env: Record<string, string>): Promise<Server> {
   return startDevServer({ react }, env, { auth: { path: `${toRoot}/tests/fixtures/auth.ts:auth` } });
 }
 
-const credentialsOf = (who: Who): Record<string, string> => (who ? { authorization: `Bearer ${who}` } : {});
+export const credentialsOf = (who: Who): Record<string, string> => (who ? { authorization: `Bearer ${who}` } : {});
 
 async function request(base: string, who: Who, { method, path, body, headers }: Asked): Promise<Answer> {
   const answer = await fetch(base + path, {
@@ -100,11 +100,17 @@ export interface MidText {
 export const story = ["A ", "secret ", "of ", "hers."];
 export const shown = "A secret of";
 
-export async function inMidText(flow: GuardedFlow, who: Who, prompt: string): Promise<MidText> {
-  const client = flow.as(who);
+export async function inMidText(
+  flow: GuardedFlow,
+  who: Who,
+  prompt: string,
+  onDisconnect: "cancel" | "continue" = "continue",
+  replica?: Listening,
+): Promise<MidText> {
+  const client = flow.as(who, replica);
   const { thread_id: threadId } = await client.threads.create();
   const script = flow.model.script(prompt, { text: story, holdAfter: 3 });
-  const live = send(client, threadId, prompt, { graph: "react", onDisconnect: "continue" });
+  const live = send(client, threadId, prompt, { graph: "react", onDisconnect });
   const call = await script.call(0);
   await call.held.opened;
   // `expect.poll` wants to know which test it is in; these run side by side.

@@ -23,8 +23,12 @@ export interface V2Socket {
 }
 
 /** Opens the socket of a thread, and subscribes to its messages and values. */
-export async function openV2Socket(url: string, threadId: string): Promise<V2Socket> {
-  const socket = new WebSocket(`${url.replace(/^http/, "ws")}/threads/${threadId}/stream/events`);
+export async function openV2Socket(
+  url: string,
+  threadId: string,
+  headers: Record<string, string> = {},
+): Promise<V2Socket> {
+  const socket = new WebSocket(`${url.replace(/^http/, "ws")}/threads/${threadId}/stream/events`, { headers });
   const answers = new Map<number, Gate<Heard>>();
   const heard: Heard[] = [];
   const closed = gate<number>();
