@@ -28,6 +28,8 @@ export interface Task {
   error?: unknown;
   interrupts?: unknown[];
   state?: unknown;
+  /** How it came to be: `["__pregel_push", …]` where it was sent for. */
+  path?: unknown;
 }
 
 /** How a run is stopped, and for whom. */

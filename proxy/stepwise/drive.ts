@@ -3,7 +3,7 @@ import type { Client, Run } from "@langchain/langgraph-sdk";
 import type { State } from "../core/cut.ts";
 import { ProxyError } from "../errors.ts";
 import type { RunBody } from "../sse/modes.ts";
-import { readState } from "../stop/reconcile.ts";
+import { readState, stateAt } from "../stop/reconcile.ts";
 import { isTerminal } from "../stop/settle.ts";
 import { statusOf } from "../upstream.ts";
 import { type Chain, isLeftBy, type Standing, stopsQueue } from "./chain.ts";
@@ -197,8 +197,15 @@ export class Drive {
     }
     await clearFlags(client, this.#threadId, flags);
     if (standing === "paused") return "paused";
-    const isHonoured = chain.last.status === "success" && !isLeftBy(chain.last, state);
-    return this.#flagged || this.#cancelled || isHonoured ? "stopped" : "over";
+    const isStopped = this.#flagged || this.#cancelled || (await this.#wasLetGo(chain.last, state));
+    return isStopped ? "stopped" : "over";
+  }
+
+  /** Whether somebody has written to the thread while something was still to come: another replica has honoured a stop. */
+  async #wasLetGo(last: Run, state: State): Promise<boolean> {
+    const before = state.parent_checkpoint?.checkpoint_id;
+    if (last.status !== "success" || isLeftBy(last, state) || !before) return false;
+    return (await stateAt(this.#services.client, this.#threadId, before)).next.length > 0;
   }
 
   #hasRested(): boolean {

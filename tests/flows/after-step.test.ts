@@ -195,6 +195,23 @@ describe.concurrent("while the step is waited for", () => {
     await replica.close();
   });
 
+  it("of a run that only waits, it is taken out at once: it has no step that runs", async () => {
+    const turn = await story("one that waits");
+    const script = flow.model.script("waits", { text: ["Never said."] });
+    const later = { graph: "pipeline", multitaskStrategy: "enqueue" } as const;
+    const queued = send(flow.client, turn.threadId, "waits", later);
+    const wish = { when: "after-step", run_id: await queued.runId };
+    const { body } = await stop(flow.proxy.url, turn.threadId, wish);
+    expect(body.run_ids).toEqual([await queued.runId]);
+    expect((await flow.direct.runs.get(turn.threadId, await queued.runId)).status).toBe("interrupted");
+    await release(turn, "draft");
+    await (await turn.scripts.get("review")?.call(0))?.held.opened;
+    await release(turn, "review");
+    await Promise.all([turn.live.ended, queued.ended]);
+    expect(script.calls).toHaveLength(0);
+    expect((await flow.client.runs.get(turn.threadId, await turn.live.runId)).status).toBe("success");
+  });
+
   it("whoever asked may leave: it is stopped all the same", async () => {
     const turn = await story("left alone");
     const leave = new AbortController();

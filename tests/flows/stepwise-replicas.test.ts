@@ -2,7 +2,7 @@ import { describe, expect, inject, it } from "vitest";
 import { conversation, type Live, outline, shownIn, stop, useFlow } from "../helpers/flow.ts";
 import { asValue } from "../helpers/mortal-flow.ts";
 import { startReplica } from "../helpers/replica.ts";
-import { events, heldAt, sendStepwise, spokenBy, until } from "../helpers/stepwise.ts";
+import { events, heldAt, messageOf, sendStepwise, spokenBy, until } from "../helpers/stepwise.ts";
 
 const flow = useFlow();
 
@@ -64,6 +64,35 @@ describe.concurrent("a run that is driven step by step, and its replica", () => 
     expect((await stop(flow.proxy.url, threadId)).body).toMatchObject({ outcome: "stopped", run_ids: [runId] });
     expect(outline(await conversation(flow.client, threadId)).slice(1)).toEqual(spokenBy("draft"));
     expect(scripts.review?.calls).toEqual([]);
+  });
+
+  it("is undone while it rests, and nobody drives it", async () => {
+    const prompt = "left and undone";
+    const { threadId, call, die, runId, scripts } = await heldIn("draft", prompt);
+    await die();
+    call?.release();
+    await until(async () => expect((await flow.direct.threads.get(threadId)).status).toBe("interrupted"));
+    const { body } = await stop(flow.proxy.url, threadId, { action: "rollback", keep: "nothing" });
+    expect(body).toMatchObject({ outcome: "stopped", run_ids: [runId], input: messageOf(prompt) });
+    expect(await flow.direct.threads.getHistory(threadId)).toEqual([]);
+    expect(await flow.direct.runs.list(threadId)).toEqual([]);
+    expect(scripts.review?.calls).toEqual([]);
+  });
+
+  it.each(["waits for its end", "reads its stream"])("rests between two steps; who %s drives it on", async (how) => {
+    const { threadId, live, call, die, runId } = await heldIn("draft", `left, ${how}`);
+    await die();
+    call?.release();
+    await until(async () => expect((await flow.direct.threads.get(threadId)).status).toBe("interrupted"));
+    if (how === "waits for its end") await flow.client.runs.join(threadId, runId);
+    else {
+      const all = [...live.parts, ...(await joined(threadId, runId, live.parts.at(-1)?.id ?? ""))];
+      const shown = spokenBy("draft", "review", "publish").map((line) => line.slice(4));
+      expect([...shownIn(all).values()]).toEqual(shown);
+    }
+    const said = outline(await conversation(flow.client, threadId));
+    expect(said.slice(1)).toEqual(spokenBy("draft", "review", "publish"));
+    expect((await flow.client.threads.get(threadId)).status).toBe("idle");
   });
 
   it("ends at a boundary when another one is asked to stop", async () => {

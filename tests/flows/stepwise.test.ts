@@ -1,10 +1,8 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { conversation, outline, shownIn, stop, useFlow } from "../helpers/flow.ts";
-import { events, messageOf, sendStepwise } from "../helpers/stepwise.ts";
+import { events, flagsOn, heldAt, messageOf, sendStepwise, until } from "../helpers/stepwise.ts";
 
 const flow = useFlow();
-
-const until = (check: () => unknown) => vi.waitFor(check, { timeout: 25_000 });
 
 const speak = (prompt: string, ...names: string[]) =>
   names.map((name) => flow.model.script(`${name}: ${prompt}`, { text: [`${name} `, "has ", "spoken."] }));
@@ -136,6 +134,21 @@ describe.concurrent("a run that is driven step by step", () => {
       "tool: [sw_again] a result",
       "ai: Gladly.",
     ]);
+  });
+
+  it("holds nobody who reads, while a stop waits for its step", async () => {
+    const { threadId, ended, call } = await heldAt(flow, "draft", "read meanwhile");
+    const answer = stop(flow.proxy.url, threadId);
+    await until(async () => expect(await flagsOn(flow, threadId)).toHaveLength(1));
+    const asked = performance.now();
+    await flow.client.threads.getState(threadId);
+    await flow.client.threads.getHistory(threadId);
+    expect((await flow.client.threads.get(threadId)).status).toBe("busy");
+    // A stop holds reads for ten seconds at most.
+    expect(performance.now() - asked).toBeLessThan(8000);
+    call?.release();
+    expect((await answer).body.outcome).toBe("stopped");
+    await ended;
   });
 
   it("is driven in the background", async () => {
