@@ -202,6 +202,7 @@ export class Snapshots {
   /** Resolves to when to look again, in milliseconds; to nothing if there is nothing more to see. */
   async #look(runId: string, watched: Watched): Promise<number | undefined> {
     const { threadId, caller } = watched;
+    const began = Date.now();
     if (!(await this.#forgets())) return void this.#forget(runId);
     const client = clientFor(caller, this.#services.upstream, firstLookFetch());
     const run = await ifThere(client.runs.get(threadId, runId));
@@ -215,7 +216,8 @@ export class Snapshots {
     // Somebody will stop it, or say the next thing on its thread; nobody has done so while its last one was stored.
     if (watched.isAll) return this.#leave(runId, watched);
     watched.isAll = await this.#take(client, run, watched);
-    if (!isTerminal(run)) return this.#half;
+    // A server that answers late is not to be asked the later for it.
+    if (!isTerminal(run)) return Math.max(this.#half - (Date.now() - began), this.#half / 2);
     if (!watched.isAll) throw new Error("The stream of a run that is over goes on.");
     return soon;
   }

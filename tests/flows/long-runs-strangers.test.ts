@@ -6,8 +6,8 @@ import { useGuardedFlow } from "../helpers/guarded-flow.ts";
 import { startProxy } from "../helpers/proxy.ts";
 
 /** In seconds. */
-const window = 6;
-const words = 140;
+const window = 10;
+const words = 110;
 const patience = 20_000;
 
 /** The store of these servers is open to everybody whom they know. */
@@ -35,7 +35,7 @@ describe.runIf(inject("server") === "python")("while a long run of alice's goes 
   it("bob, who reads the whole store, finds none of what it says, nor what it is sealed with", async () => {
     const prompt = "keep it secret";
     const text = Array.from({ length: words }, (_, n) => `secret-${n} `);
-    const script = flow.model.script(prompt, { text, pace: 100, holdAfter: words });
+    const script = flow.model.script(prompt, { text, pace: 200, holdAfter: words });
     const alice = sdk(proxy.url, { authorization: "Bearer alice" });
     const { thread_id: threadId } = await alice.threads.create();
     const live = send(alice, threadId, prompt, { graph: "react" });

@@ -15,10 +15,10 @@ const isPython = inject("server") === "python";
 
 const flow = useFlow();
 /** In seconds. */
-const window = 8;
+const window = 12;
 /** So many words, one each so many milliseconds: more than twice the window. */
-const words = 170;
-const pace = 100;
+const words = 126;
+const pace = 200;
 
 let upstream: ForgetfulUpstream;
 /** The replica that streams, and another. */
@@ -221,10 +221,10 @@ const cases: Record<string, () => Promise<{ threadId: string; runId: string; rep
   },
   async "two model calls in one nested graph"() {
     const prompt = "nested twice";
-    const [one, two] = [reportOn("one").slice(0, 60), reportOn("two").slice(0, 70)];
+    const [one, two] = [reportOn("one").slice(0, 60), reportOn("two").slice(0, 66)];
     const calls = [{ id: "nested_twice", name: "probe", args: ['{"name":"nested_twice"}'] }];
     flow.model.probe("nested_twice", "found");
-    const script = flow.model.script(prompt, { text: one, pace, calls }, { text: two, pace, holdAfter: 70 });
+    const script = flow.model.script(prompt, { text: one, pace, calls }, { text: two, pace, holdAfter: 66 });
     const { thread_id: threadId } = await client.threads.create();
     const live = send(client, threadId, prompt, { graph: "nested", streamSubgraphs: true });
     await (await script.call(1)).held.opened;
