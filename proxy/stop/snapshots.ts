@@ -10,6 +10,7 @@ import { isResumable } from "./is-resumable.ts";
 import { hasNewerRun, readState } from "./reconcile.ts";
 import { isTerminal } from "./settle.ts";
 import { SnapshotStore } from "./snapshot-store.ts";
+import { ifThere } from "./step-ends.ts";
 import { takeSnapshot } from "./take-snapshot.ts";
 
 /** When a look failed, or a run has just ended, it is looked at again after so long, in milliseconds. */
@@ -256,12 +257,3 @@ export class Snapshots {
 
 /** In milliseconds. */
 export const ageOf = ({ created_at }: Pick<Run, "created_at">): number => Date.now() - Date.parse(created_at);
-
-async function ifThere<T>(call: Promise<T>): Promise<T | undefined> {
-  try {
-    return await call;
-  } catch (error) {
-    if (statusOf(error) === 404) return undefined;
-    throw error;
-  }
-}
