@@ -1,4 +1,6 @@
 import { describe, expect, inject, it, vi } from "vitest";
+import { dropped } from "../helpers/faults.ts";
+import { startFaultyUpstream } from "../helpers/faulty-upstream.ts";
 import { conversation, outline, sdk, send, stop, useFlow } from "../helpers/flow.ts";
 import { startProxy } from "../helpers/proxy.ts";
 
@@ -122,6 +124,21 @@ describe.concurrent("a run that its reader has hung up on", () => {
   });
 });
 
+/**
+ * Sends a message that never comes to be, through a replica that knows nothing: what that does before is all that
+ * is done. Resolves to how often it asked the server for what.
+ */
+async function lookedAfter(threadId: string, graph: string): Promise<Record<string, number>> {
+  const server = await startFaultyUpstream(inject("langgraphUrl"));
+  const proxy = await startProxy(server.url);
+  const rule = server.fault(`POST /threads/${threadId}/runs/stream`, dropped);
+  await expect(send(sdk(proxy.url), threadId, "never mind", { graph }).ended).rejects.toThrow();
+  expect(rule.applied).toBe(1);
+  await proxy.close();
+  server.close();
+  return server.callsOf(threadId);
+}
+
 describe.concurrent("a thread that was cut past the proxy", () => {
   it("is mended before the next message, with its text and its tools", async () => {
     const { threadId, live, runId } = await inMidText("cut directly");
@@ -134,31 +151,60 @@ describe.concurrent("a thread that was cut past the proxy", () => {
     expect(messages[1]?.response_metadata?.stopped).toMatchObject({ run_id: runId, reason: "interrupted" });
   });
 
-  it("in its tools: two first messages at once mend it once", async () => {
-    const { thread_id: threadId } = await flow.client.threads.create();
-    const calls = ["done", "hanging"].map((name) => ({
-      id: `heal_${name}`,
-      name: "probe",
-      args: [`{"name":"heal_${name}"}`],
-    }));
-    flow.model.script("cut in tools", { calls });
-    flow.model.probe("heal_done", "a result");
-    const live = send(flow.client, threadId, "cut in tools", { graph: "react" });
-    await flow.model.probe("heal_hanging").started.opened;
-    await vi.waitFor(() => expect(flow.model.probe("heal_done").answeredAt).toBeDefined(), patience);
-    await flow.direct.runs.cancel(threadId, await live.runId, true);
-    await live.ended;
-    answered("one");
-    answered("two");
-    const ask = (text: string) =>
-      send(flow.client, threadId, text, { graph: "react", multitaskStrategy: "enqueue" }).ended;
-    await Promise.all([ask("one"), ask("two")]);
-    const messages = await conversation(flow.client, threadId);
-    expect(messages.filter(({ type }) => type === "tool").map(({ tool_call_id }) => tool_call_id)).toEqual([
-      "heal_done",
-      "heal_hanging",
-    ]);
-    expect(outline(messages).filter((line) => line === "ai: Gladly.")).toHaveLength(2);
+  it.each(["one", "two"])(
+    "in its tools: two first messages at once mend it once, through %s of the replicas",
+    async (through) => {
+      const { thread_id: threadId } = await flow.client.threads.create();
+      const ids = ["done", "hanging"].map((name) => `heal_${name}_${through}`);
+      const [done, hanging] = ids as [string, string];
+      const calls = ids.map((id) => ({ id, name: "probe", args: [JSON.stringify({ name: id })] }));
+      flow.model.script(`cut in tools, ${through}`, { text: ["Let me ", "see."], calls });
+      flow.model.probe(done, "a result");
+      const live = send(flow.client, threadId, `cut in tools, ${through}`, { graph: "react" });
+      await flow.model.probe(hanging).started.opened;
+      await vi.waitFor(() => expect(flow.model.probe(done).answeredAt).toBeDefined(), patience);
+      await flow.direct.runs.cancel(threadId, await live.runId, true);
+      await live.ended;
+      const other = through === "two" ? await startProxy(inject("langgraphUrl")) : undefined;
+      const asked = { graph: "react", multitaskStrategy: "enqueue" } as const;
+      const ask = (text: string, client = flow.client) => {
+        answered(text);
+        return send(client, threadId, text, asked).ended;
+      };
+      await Promise.all([ask(`one, ${through}`), ask(`two, ${through}`, other ? sdk(other.url) : flow.client)]);
+      const said = outline(await conversation(flow.client, threadId));
+      expect(said.slice(0, 4)).toEqual([
+        `human: cut in tools, ${through}`,
+        "ai: Let me see.",
+        expect.stringContaining(`tool: [${done}] `),
+        expect.stringContaining(`tool: [${hanging}] `),
+      ]);
+      expect(said.slice(4).sort()).toEqual([
+        "ai: Gladly.",
+        "ai: Gladly.",
+        `human: one, ${through}`,
+        `human: two, ${through}`,
+      ]);
+      await other?.close();
+    },
+  );
+
+  it("costs one look where nothing was cut, another where it was, and is mended once", async () => {
+    const { threadId, live, call, runId } = await inMidText("look at me");
+    await flow.direct.runs.cancel(threadId, runId, true);
+    await Promise.all([live.ended, call.closed.opened]);
+    const looks = "GET /threads/:t/runs";
+    const write = "POST /threads/:t/state";
+    const creation = "POST /threads/:t/runs/stream";
+    const mended = await lookedAfter(threadId, "agent");
+    expect(mended[looks]).toBeGreaterThanOrEqual(1);
+    expect(mended[write]).toBeGreaterThanOrEqual(1);
+    const standing = await flow.direct.threads.getState(threadId);
+    expect(await lookedAfter(threadId, "agent")).toEqual({ [looks]: 1, "GET /threads/:t/state": 1, [creation]: 1 });
+    expect(await flow.direct.threads.getState(threadId)).toEqual(standing);
+    answered("look again");
+    await send(flow.direct, threadId, "look again").ended;
+    expect(await lookedAfter(threadId, "agent")).toEqual({ [looks]: 1, [creation]: 1 });
   });
 
   it("is left alone with HEAL=off", async () => {
@@ -173,6 +219,48 @@ describe.concurrent("a thread that was cut past the proxy", () => {
       "human: cut and left",
       "human: nothing mended?",
       "ai: Gladly.",
+    ]);
+  });
+
+  /** A thread that waits for a human to approve of a call; another run is then cut past the proxy. */
+  async function cutInPause(id: string, cut: (threadId: string) => Promise<void>) {
+    const { thread_id: threadId } = await flow.client.threads.create();
+    const calls = [{ id, name: "probe", args: [JSON.stringify({ name: id })] }];
+    flow.model.script(`approve ${id}`, { calls }, { text: ["I did."] });
+    await send(flow.client, threadId, `approve ${id}`, { graph: "approval" }).ended;
+    await cut(threadId);
+    const statuses = (await flow.direct.runs.list(threadId)).map(({ status }) => status);
+    expect(statuses.sort()).toEqual(["interrupted", "success"]);
+    return threadId;
+  }
+
+  it("an approval that still waits is not mended away, whatever run was cut behind it", async () => {
+    const threadId = await cutInPause("waits_on", async (threadId) => {
+      const input = { messages: [{ role: "user", content: "and then?" }] };
+      const queued = await flow.direct.runs.create(threadId, "approval", { input, afterSeconds: 60 });
+      await flow.direct.runs.cancel(threadId, queued.run_id);
+    });
+    const paused = await flow.direct.threads.getState(threadId);
+    expect(paused.tasks[0]?.interrupts).toHaveLength(1);
+    await lookedAfter(threadId, "approval");
+    expect(await flow.direct.threads.getState(threadId)).toEqual(paused);
+    flow.model.probe("waits_on", "yes, indeed");
+    await flow.client.runs.wait(threadId, "approval", { command: { resume: "yes" } });
+    expect(outline(await conversation(flow.client, threadId)).slice(2)).toEqual([
+      "tool: [waits_on] yes, indeed",
+      "ai: I did.",
+    ]);
+  });
+
+  it("an approval that was given, and whose run was cut then, is closed as any other call", async () => {
+    const threadId = await cutInPause("given", async (threadId) => {
+      const resumed = await flow.direct.runs.create(threadId, "approval", { command: { resume: "yes" } });
+      await flow.model.probe("given").started.opened;
+      await flow.direct.runs.cancel(threadId, resumed.run_id, true);
+    });
+    await lookedAfter(threadId, "approval");
+    expect(outline(await conversation(flow.direct, threadId)).slice(2)).toEqual([
+      expect.stringMatching(/^tool: \[given\] .*may have had effects/),
     ]);
   });
 

@@ -24,6 +24,8 @@ export interface FaultyUpstream {
   came(call: string, nth?: number): Promise<void>;
   /** How many of these calls have come. */
   count(call: string): number;
+  /** How many of which calls have come that concern this thread. */
+  callsOf(threadId: string): Record<string, number>;
   /** Refuses connections and closes those there are, until `back`. */
   leave(): void;
   back(): Promise<void>;
@@ -96,6 +98,14 @@ export async function startFaultyUpstream(target: string): Promise<FaultyUpstrea
       awaited.delete(wait);
     },
     count: (call) => countOf(patternOf(call)),
+    callsOf(threadId) {
+      const calls: Record<string, number> = {};
+      for (const came of requests.filter((came) => came.includes(`/threads/${threadId}`))) {
+        const call = came.replace(threadId, ":t").replace(/\/runs\/[0-9a-f-]{36}/, "/runs/:r");
+        calls[call] = (calls[call] ?? 0) + 1;
+      }
+      return calls;
+    },
     leave,
     back: () => listen(port),
     close() {
