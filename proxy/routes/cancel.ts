@@ -43,7 +43,9 @@ export function cancelRun(services: Services, passOn: PassOn): Middleware {
       return { stopped: asCaller(services.stops.stop(insistent, threadId, run, stop)) };
     };
     const found = await services.threads.stopping(threadId, carriedOut, callerOf(ctx.headers));
-    if (found) answer(ctx, await services.server.kind(ctx.headers), threadId, await found.stopped);
+    // A refusal that nobody looks at at once would end the process.
+    const result = await found?.stopped;
+    if (result) answer(ctx, await services.server.kind(ctx.headers), threadId, result);
   };
 }
 

@@ -24,7 +24,7 @@ export interface StoppedRun {
 /** Of a run that had ended by itself. */
 export const finished: StopResult = { outcome: "finished", kept: [], tool_calls: [], values: undefined };
 
-/** Of a run that another's stop has taken back. */
+/** Of a run that is gone: another stop has taken it back, or it went with its thread. */
 export const gone: StopResult = { ...finished, outcome: "stopped" };
 
 /** One answer for the runs of a thread, oldest first. */

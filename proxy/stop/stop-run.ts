@@ -18,6 +18,8 @@ import { replay } from "./replay.ts";
 import { rollBack } from "./roll-back.ts";
 import { isTerminal, settle } from "./settle.ts";
 import type { Snapshots } from "./snapshots.ts";
+import { ifThere } from "./step-ends.ts";
+import { finished, gone } from "./stop-answer.ts";
 
 /** `stopped`; `finished`: it ended by itself; `superseded`: a newer run owns the thread. */
 export type Outcome = "stopped" | "finished" | "superseded";
@@ -50,6 +52,7 @@ export async function stopRun(
   stop: Stop,
 ): Promise<StopResult> {
   const { snapshots, settings } = services;
+  if (isTemporary(run)) return await letGo(client, services, threadId, run);
   const settled = await cancel(client, services, threadId, run);
   if (await isOvertaken(client, threadId, run)) {
     snapshots.drop(client, settled);
@@ -61,6 +64,19 @@ export async function stopRun(
     return result;
   } catch (error) {
     throw asNotStored(stop.runId, error, settings.heal);
+  }
+}
+
+/** It was created without a thread: the one that the server has made for it goes with it, and all that was said. */
+const isTemporary = ({ kwargs }: Run & { kwargs?: { temporary?: unknown } }): boolean => kwargs?.temporary === true;
+
+async function letGo(client: Client, services: StopRunServices, threadId: string, run: Run): Promise<StopResult> {
+  try {
+    const { status } = await cancel(client, services, threadId, run);
+    return status === "success" ? finished : gone;
+  } catch (error) {
+    if (await ifThere(client.runs.get(threadId, run.run_id))) throw error;
+    return gone;
   }
 }
 

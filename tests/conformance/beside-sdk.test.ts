@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Run } from "@langchain/langgraph-sdk";
 import { beforeAll, describe, expect, inject, it } from "vitest";
-import { useFlow } from "../helpers/flow.ts";
+import { stop, useFlow } from "../helpers/flow.ts";
 import { madeEven } from "./differences.ts";
 import type { Exchange } from "./exchange.ts";
 import { normaliser } from "./normal.ts";
@@ -18,6 +18,7 @@ const headers = {
   "content-type": "application/json",
   accept: "application/json, text/event-stream",
   "user-agent": "a client",
+  origin: "https://app.example.com",
 };
 const get = (base: string, path: string) => raw(base, { path, headers });
 const post = (base: string, path: string, body: unknown) =>
@@ -50,8 +51,8 @@ async function held(base: string) {
   const created = await post(base, "/runs", { assistant_id: "react", input, stream_resumable: true });
   const call = await script.call(0);
   await call.held.opened;
-  const { run_id: runId } = JSON.parse(created.body) as Run;
-  return { call, runId };
+  const { run_id: runId, thread_id: threadId } = JSON.parse(created.body) as Run;
+  return { call, runId, threadId };
 }
 
 /** What is asked of one side; `threadId` has a turn, and is the same on both. */
@@ -85,6 +86,13 @@ const conversations: Record<string, (base: string, threadId: string) => Promise<
     if (server === "js") expect((await joined).body).toContain("a time.");
     return [await joined];
   },
+  "a run without a thread, cancelled": async (base) => {
+    const { call, runId, threadId } = await held(base);
+    const run = `/threads/${threadId}/runs/${runId}`;
+    const cancelled = await post(base, `${run}/cancel?wait=1`, {});
+    expect((await call.closed.opened).early).toBe(true);
+    return [cancelled];
+  },
   "a thread's history, by GET": async (base, threadId) => [
     await get(base, `/threads/${threadId}/history`),
     await get(base, `/threads/${threadId}/history?limit=1`),
@@ -98,4 +106,11 @@ describe.concurrent("through the proxy as without it", () => {
     const [direct = [], through = []] = await Promise.all(sides().map((base) => talk(base, threadId)));
     expect(even(through)).toEqual(even(direct));
   });
+});
+
+it("the Stop of a thread that was made for one run lets it go", async () => {
+  const { call, runId, threadId } = await held(flow.proxy.url);
+  const { status, body } = await stop(flow.proxy.url, threadId);
+  expect([status, body.outcome, body.run_ids, body.kept]).toEqual([200, "stopped", [runId], []]);
+  expect((await call.closed.opened).early).toBe(true);
 });
