@@ -2,7 +2,9 @@ import { expect, it, vi } from "vitest";
 import { ids, startFakeLongRun, token } from "../helpers/fake-long-run.ts";
 import { startProxy } from "../helpers/proxy.ts";
 
-it("a join that fails leaves the run to be looked after: it goes on all the same", { timeout: 15_000 }, async ({ onTestFinished }) => {
+it("a join that fails leaves the run to be looked after: it goes on all the same", { timeout: 15_000 }, async ({
+  onTestFinished,
+}) => {
   const server = await startFakeLongRun();
   const proxy = await startProxy(server.url, { REPLAY_WINDOW: "3" });
   onTestFinished(async () => {
