@@ -7,7 +7,7 @@ const slow = [
   "tests/flows/content{,-around}.test.ts",
   "tests/flows/deaths.test.ts",
   "tests/flows/faults{,-before-run,-for-good}.test.ts",
-  "tests/flows/{rarer-shapes,restarts}.test.ts",
+  "tests/flows/{own-ways,rarer-shapes,restarts}.test.ts",
   "tests/flows/rollback-deaths.test.ts",
   "tests/flows/rolling-restart.test.ts",
   "tests/flows/scope.test.ts",

@@ -60,7 +60,7 @@ export const rarerShapes: Shape[] = [
   { graph: "no_reducer", steps: [["agent"]], replaces: true },
   { graph: "append_only", steps: [["agent"]], tools: "agent" },
   { graph: "hand_tools", steps: [["agent"]], tools: "agent", isOneStep: true, untold: true },
-  { graph: "act_and_answer", steps: [["agent"], ["answer"]], tools: "agent" },
+  { graph: "act_and_answer", steps: [["agent"], ["answer"]], tools: "agent", untold: true },
   { graph: "renaming", steps: [["first"], ["second"], ["third"], ["writer"]], within: [0, 1, 2] },
   { graph: "retrying", steps: [["agent"]], tools: "agent" },
   { graph: "guarded", steps: [["guard"], ["agent"]], inward: ["guard"] },

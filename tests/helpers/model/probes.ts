@@ -11,6 +11,8 @@ export interface Probe {
   answer(text: string): void;
   /** The tool throws. */
   fail(): void;
+  /** The tool throws the first time, and waits when it is tried again. */
+  failsFirst?: boolean;
   /** When it happened, by `performance.now()`. */
   startedAt?: number;
   answeredAt?: number;
@@ -43,6 +45,11 @@ export class Probes {
       probe.hungUpAt ??= performance.now();
       probe.hungUp.open();
     });
+    if (probe.failsFirst) {
+      probe.failsFirst = false;
+      response.writeHead(500).end("It does not work.");
+      return;
+    }
     const text = await probe.said.opened;
     if (response.destroyed) return;
     if (text === undefined) response.statusCode = 500;
