@@ -33,14 +33,16 @@ export function streamedOf(draft: Draft, noted?: Record<string, unknown>, hasBeg
   const came = protocol?.toMessage() ?? (draft.chunk ? toMessage(draft.chunk, draft.message) : draft.message);
   const message = beforeGap ? acrossGap(beforeGap, came) : came;
   const complete = hasBegun || isComplete(message, draft);
-  const streaming = !complete && isStreaming(message, draft);
+  const torn = beforeGap !== undefined || protocol?.isTorn === true;
+  // In a gap its end may have been told, too.
+  const streaming = !complete && !torn && isStreaming(message, draft);
   return {
     message,
     origin: originOf(draft.metadata ?? noted),
     complete,
     ...(streaming ? { streaming } : {}),
     ...(headless ? { headless } : {}),
-    ...(beforeGap || protocol?.isTorn ? { torn: true } : {}),
+    ...(torn ? { torn } : {}),
   };
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Message } from "../../proxy/core/message.ts";
 import { safeMessage } from "../../proxy/core/safe-message.ts";
 import type { StreamPart, Transcript } from "../../proxy/core/transcript.ts";
+import { TranscriptFold } from "../../proxy/core/transcript-fold.ts";
 import { fold, recording } from "./recording.ts";
 
 /** `where: text` of each reply, `…` if it was cut, with the ids of its calls that can be stored; `!` on a call whose arguments were cut. */
@@ -160,6 +161,15 @@ describe("a reply's end", () => {
     ["that chunk", [tuple({ ...chunk, content: "a", chunk_position: "last" } as object)], false],
   ])("is certainly still to come: %s", (_, parts, streaming) => {
     expect(only(...parts).streaming ?? false).toBe(streaming);
+  });
+
+  it("may have been told in a gap of the stream", () => {
+    const torn = new TranscriptFold();
+    const half = { tool_call_chunks: [{ id: "c", name: "probe", args: "{}", index: 0 }], chunk_position: null };
+    for (const part of [metadata, tuple({ ...chunk, ...half } as object)]) torn.add(part);
+    expect(torn.transcript().replies[0]).toMatchObject({ streaming: true });
+    torn.tear();
+    expect(torn.transcript().replies[0]).not.toHaveProperty("streaming");
   });
 
   it("a whole message takes the place of its chunks, once (case 18)", () => {
