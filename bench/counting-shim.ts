@@ -1,18 +1,22 @@
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** Passes requests on and counts them. */
+/** Passes requests on and counts them; `onRequest` is told of each as it comes. */
 export interface CountingShim {
   url: string;
   requests(): number;
   close(): Promise<void>;
 }
 
-export async function startCounting(upstream: string): Promise<CountingShim> {
+export async function startCounting(
+  upstream: string,
+  onRequest: (method: string | undefined, url: string) => void = () => undefined,
+): Promise<CountingShim> {
   let count = 0;
   const server = createServer((incoming, outgoing) => {
     count += 1;
     const { method, url = "/", headers } = incoming;
+    onRequest(method, url);
     const passed = request(upstream + url, { method, headers }, (answer) => {
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(outgoing);

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { forwarding } from "./forwarding.ts";
 import { longRuns } from "./long-runs.ts";
+import { stepwise } from "./stepwise.ts";
 import { stops } from "./stops.ts";
 
 const { values, positionals } = parseArgs({
@@ -11,11 +12,12 @@ const { values, positionals } = parseArgs({
 const benchmarks: Record<string, () => Promise<string>> = {
   forwarding,
   stops,
+  stepwise,
   "long-runs": () => longRuns({ minutes: Number(values.minutes), window: Number(values.window) }),
 };
 
 /**
- * `npm run bench [-- forwarding|stops|long-runs …]`: each contestant in turn, in one run. What talks to a
+ * `npm run bench [-- forwarding|stops|stepwise|long-runs …]`: each contestant in turn, in one run. What talks to a
  * LangGraph server takes the JS one, or the Python one that `PYTHON_LANGGRAPH` names.
  */
 async function main(): Promise<number> {

@@ -8,10 +8,10 @@ export async function startServer(workers: number) {
   const model = await startStrictModel(await freePort());
   const env = { OPENAI_BASE_URL: model.url };
   const python = process.env.PYTHON_LANGGRAPH;
-  const { react = "" } = graphs;
+  const { react = "", pipeline = "" } = graphs;
   const server = python
     ? await startPythonServer(python, env, {}, workers)
-    : await startDevServer({ react }, env, {}, workers);
+    : await startDevServer({ react, pipeline }, env, {}, workers);
   const close = async () => {
     await server.close();
     await model.close();

@@ -16,6 +16,7 @@ import { cancelMany } from "./routes/cancel-many.ts";
 import { commands } from "./routes/commands.ts";
 import { healthy, ready, showMetrics } from "./routes/health.ts";
 import { holdDuringStops } from "./routes/hold.ts";
+import { runsNotDriven } from "./routes/not-driven.ts";
 import { ownAddress } from "./routes/own-address.ts";
 import { runsAwait } from "./routes/runs-await.ts";
 import { runsCreate } from "./routes/runs-create.ts";
@@ -86,6 +87,9 @@ export function createApp(settings: Settings, log: Logger): App {
   router.post("/threads/:thread_id/runs/wait", runsCreate(services));
   router.post("/threads/:thread_id/commands", commands(services, passOn));
   router.get("/runs/:run_id/stream", statelessJoin(services, passOn));
+  for (const path of ["/runs", "/runs/stream", "/runs/wait", "/runs/batch", "/runs/crons", "/threads/:id/runs/crons"]) {
+    router.post(path, runsNotDriven(services, passOn));
+  }
   router.post("/ui/:graph_id", ownAddress(services));
   router.get("/.well-known/agent-card.json", ownAddress(services));
   router.get("/a2a/:assistant_id/.well-known/:card", ownAddress(services));
@@ -122,6 +126,7 @@ export function createApp(settings: Settings, log: Logger): App {
     },
     retire() {
       stepEnds.close();
+      stops.retire();
       stepwise.close();
     },
     async idle() {

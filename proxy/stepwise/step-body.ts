@@ -1,6 +1,7 @@
 import type { Run } from "@langchain/langgraph-sdk";
 import { isObject } from "../core/message.ts";
 import { onHead } from "../core/named-checkpoint.ts";
+import { ProxyError } from "../errors.ts";
 import type { ServerKind } from "../server-kind.ts";
 import { carriedStep, type RunBody, withStep } from "../sse/modes.ts";
 
@@ -20,6 +21,13 @@ export interface Breakpoints {
 export function isStepwise({ metadata, interrupt_after, interrupt_before }: RunBody): boolean {
   if (!isObject(metadata) || metadata.stepwise !== true) return false;
   return breakpoint(interrupt_after) !== "*" && breakpoint(interrupt_before) !== "*";
+}
+
+/** For whoever asks for it where it can't be had, and would take the run for one that is never cut in a step. */
+export function notDriven(): ProxyError {
+  const message =
+    "metadata.stepwise: only runs that are created by POST /threads/:thread_id/runs, …/runs/stream or …/runs/wait are driven step by step.";
+  return new ProxyError(400, "bad_request", message, { field: "metadata" });
 }
 
 /**

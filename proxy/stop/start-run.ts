@@ -6,6 +6,7 @@ import { UpstreamAnswer } from "../errors.ts";
 import { asObject, asText } from "../read-body.ts";
 import type { Services } from "../services.ts";
 import { keyed, type RunBody, snapshotKey } from "../sse/modes.ts";
+import { isStepwise, notDriven } from "../stepwise/step-body.ts";
 import { callersRequest, clientFor, upstreamFetch } from "../upstream.ts";
 import { beforeRun } from "./before-run.ts";
 import { Creation } from "./creation.ts";
@@ -40,10 +41,12 @@ export interface Starter {
 /**
  * Starts a run of the v2 protocol, over `POST …/commands`, after the stops
  * under way and on a thread that is mended. Resolves when it is sent, to what
- * will be answered; to nothing if its caller has left before.
+ * will be answered; to nothing if its caller has left before. Throws
+ * `ProxyError` 400 for a run that is to be driven step by step: these aren't.
  */
 export async function startRun(services: Services, starter: Starter, command: RunCommand) {
   const { threadId, caller } = starter;
+  if (isStepwise(command.params)) throw notDriven();
   const creation = await Creation.begin(services.threads, threadId, callerOf(caller));
   try {
     if (starter.gone()) return void creation.done();

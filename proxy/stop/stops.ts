@@ -30,6 +30,7 @@ const mostRemembered = 1000;
 export class Stops {
   #services: Needed;
   #running = new Map<string, Promise<StopResult>>();
+  #retiring = new AbortController();
   #last = new Map<string, Remembered>();
   #watchers = new Map<string, Set<(stop: Promise<StopResult>) => void>>();
 
@@ -74,8 +75,14 @@ export class Stops {
   /** A run that is driven step by step ends between two steps; the thread is held only then. */
   #carryOut(client: Client, threadId: string, run: Run, stop: Stop): Promise<StopResult> {
     const services = this.#services;
-    if (run.status === "running" && firstOf(run)) return stopChain(client, services, threadId, run, stop);
+    const { signal } = this.#retiring;
+    if (run.status === "running" && firstOf(run)) return stopChain(client, services, threadId, run, stop, signal);
     return services.threads.stopping(threadId, () => stopRun(client, services, threadId, run, stop));
+  }
+
+  /** Whoever waits for the end of a step is to ask another replica. */
+  retire(): void {
+    this.#retiring.abort();
   }
 
   /** Whether a stop of the run is under way here. */

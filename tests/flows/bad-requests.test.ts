@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { request } from "node:http";
 import { afterEach, describe, expect, inject, it } from "vitest";
 import { conversation, outline, send, useFlow } from "../helpers/flow.ts";
+import { openV2Socket } from "../helpers/v2-socket.ts";
 
 const flow = useFlow();
 const langgraphUrl = inject("langgraphUrl");
@@ -21,6 +22,55 @@ async function threadWithTurn() {
   return { threadId, before: await flow.client.threads.getState(threadId) };
 }
 
+describe("a run that is to be driven step by step, where none is", () => {
+  const run = { assistant_id: "agent", input: { messages: [{ role: "user", content: "never" }] } };
+  const stepwise = { ...run, metadata: { stepwise: true } };
+  const refused = {
+    error: "bad_request",
+    field: "metadata",
+    message: expect.stringContaining("/threads/:thread_id/runs"),
+  };
+
+  it.each([
+    ["/runs", stepwise],
+    ["/runs/stream", stepwise],
+    ["/runs/wait", stepwise],
+    ["/runs/batch", [run, stepwise]],
+    ["/runs/crons", { ...stepwise, schedule: "0 0 1 1 *" }],
+    ["/threads/:t/runs/crons", { ...stepwise, schedule: "0 0 1 1 *" }],
+    ["/threads/:t/commands", { id: 1, method: "run.start", params: stepwise }],
+  ])("%s is 400, and starts nothing", async (path, body) => {
+    const { thread_id: threadId } = await flow.client.threads.create();
+    const answer = await post(path.replace(":t", threadId), JSON.stringify(body));
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toEqual(refused);
+    expect(await flow.direct.runs.list(threadId)).toEqual([]);
+  });
+
+  it("a socket says so, too", async () => {
+    const { thread_id: threadId } = await flow.client.threads.create();
+    const socket = await openV2Socket(flow.proxy.url, threadId);
+    expect(await socket.ask("run.start", stepwise)).toMatchObject({ type: "error", error: "bad_request" });
+    expect(await flow.direct.runs.list(threadId)).toEqual([]);
+    socket.close();
+  });
+
+  it("all else about runs without a thread is the server's", async () => {
+    flow.model.script("without a thread", { text: ["Gladly."] });
+    const body = { ...run, input: { messages: [{ role: "user", content: "without a thread" }] } };
+    const answer = await post("/runs/wait", JSON.stringify({ ...body, metadata: { stepwise: false } }));
+    expect(answer.status).toBe(200);
+    expect(JSON.stringify(await answer.json())).toContain("Gladly.");
+    const malformed = await post("/runs/stream", '{"stepwise"');
+    const direct = await fetch(`${langgraphUrl}/runs/stream`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: '{"stepwise"',
+    });
+    expect([malformed.status, await malformed.text()]).toEqual([direct.status, await direct.text()]);
+  });
+});
+
 describe("a stop that makes no sense", () => {
   it.each([
     ['{"action":"explode"}', "action"],
@@ -34,6 +84,22 @@ describe("a stop that makes no sense", () => {
     const answer = await post(`/threads/${threadId}/stop`, body);
     expect(answer.status).toBe(400);
     expect(await answer.json()).toMatchObject({ error: "bad_request", field, message: expect.stringContaining(field) });
+    expect(await flow.client.threads.getState(threadId)).toEqual(before);
+  });
+
+  it.each([
+    [{ scope: "thread", run_id: randomUUID() }, "scope", "run_id"],
+    [{ dismiss: true, run_id: randomUUID() }, "dismiss", "run_id"],
+    [{ dismiss: true, scope: "run" }, "dismiss", "scope"],
+    [{ dismiss: true, when: "after-step" }, "dismiss", "when"],
+    [{ dismiss: true, action: "rollback" }, "dismiss", "action"],
+    [{ when: "after-step", action: "rollback" }, "when", "action"],
+  ])("%j is 400 and names %s and %s", async (body, field, other) => {
+    const { threadId, before } = await threadWithTurn();
+    const answer = await post(`/threads/${threadId}/stop`, JSON.stringify(body));
+    expect(answer.status).toBe(400);
+    const contradiction = expect.stringMatching(new RegExp(`^${field}: .* contradicts ${other}: `));
+    expect(await answer.json()).toEqual({ error: "bad_request", field, message: contradiction });
     expect(await flow.client.threads.getState(threadId)).toEqual(before);
   });
 

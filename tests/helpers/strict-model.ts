@@ -18,6 +18,8 @@ export interface StrictModel {
   improvise?: (request: ChatRequest) => Reply;
   /** What the probe tool is told under this name; `undefined` = when the test says so. */
   probe(name: string, answer?: string): Probe;
+  /** What nodes have noted, in order. */
+  notes: string[];
   /** Histories that were rejected, with the reasons. */
   rejected: { messages: OpenAIMessage[]; violations: string[] }[];
   close(): Promise<void>;
@@ -35,8 +37,10 @@ export async function startStrictModel(port = 0): Promise<StrictModel> {
   const server = createServer((request, response) => {
     const path = request.url ?? "";
     const probed = /^\/probe\/(.*)$/.exec(path)?.[1];
+    const noted = /^\/note\/(.*)$/.exec(path)?.[1];
     const api = apis[path];
     if (probed) void probes.serve(decodeURIComponent(probed), response);
+    else if (noted) response.end(String(model.notes.push(decodeURIComponent(noted))));
     else if (!api) response.writeHead(404).end();
     else answer(api, request, response, scripts, model).catch((error: unknown) => response.destroy(error as Error));
   });
@@ -45,6 +49,7 @@ export async function startStrictModel(port = 0): Promise<StrictModel> {
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   const model: StrictModel = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+    notes: [],
     rejected: [],
     probe(name, text) {
       const probe = probes.get(name);
