@@ -26,7 +26,14 @@ const notHere = process.env.PYTHON_LANGGRAPH ? [] : ["tests/clients/python.test.
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", sequence: { groupOrder: 0 }, include: ["tests/unit/**/*.test.ts"] } },
+      {
+        test: {
+          name: "unit",
+          sequence: { groupOrder: 0 },
+          include: ["tests/unit/**/*.test.ts"],
+          testTimeout: 30_000,
+        },
+      },
       {
         test: {
           name: "flows",
