@@ -1,6 +1,6 @@
 import { expect, inject, it } from "vitest";
 import { useFlow } from "../helpers/flow.ts";
-import { shapes } from "../storm/shapes.ts";
+import { stormShapes } from "../storm/shapes.ts";
 import { storm } from "../storm/storm.ts";
 
 const flow = useFlow();
@@ -12,7 +12,7 @@ it("loses no text, wedges no thread and tells no lie in a storm of random stops"
     url: flow.proxy.url,
     direct: flow.direct,
     model: flow.model,
-    shapes,
+    shapes: stormShapes,
     stops: 36,
     seed: "a fixed one",
     exact: inject("server") === "js",

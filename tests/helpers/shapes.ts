@@ -15,6 +15,10 @@ export interface Shape {
   within?: number[];
   /** All that its agent says and does is one step of the root graph. */
   isOneStep?: boolean;
+  /** It may end in a pause, in which a human is asked. */
+  mayPause?: boolean;
+  /** It stores what was said under an id of its own. */
+  renames?: boolean;
   /** Its tools are plain functions, of which no server tells. */
   untold?: boolean;
   /** With which tool a speaker goes on to the next step. */
@@ -61,7 +65,7 @@ export const rarerShapes: Shape[] = [
   { graph: "append_only", steps: [["agent"]], tools: "agent" },
   { graph: "hand_tools", steps: [["agent"]], tools: "agent", isOneStep: true, untold: true },
   { graph: "act_and_answer", steps: [["agent"], ["answer"]], tools: "agent", untold: true },
-  { graph: "renaming", steps: [["first"], ["second"], ["third"], ["writer"]], within: [0, 1, 2] },
+  { graph: "renaming", steps: [["first"], ["second"], ["third"], ["writer"]], within: [0, 1, 2], renames: true },
   { graph: "retrying", steps: [["agent"]], tools: "agent" },
   { graph: "guarded", steps: [["guard"], ["agent"]], inward: ["guard"] },
 ];

@@ -6,6 +6,9 @@ import { dice } from "./dice.ts";
 /** Ends the prompt of the message after the stop; it is answered briefly. */
 export const afterwards = " (afterwards)";
 
+/** Ends a prompt whose tools all answer: what waits for a human is gone on with, and would wait for them for ever. */
+export const patiently = " (patiently)";
+
 /** What the model says to the message after the stop. */
 export const brief = "Very well.";
 
@@ -42,10 +45,11 @@ function improvise(model: StrictModel, request: ChatRequest, seed: string, round
       const args = { description: `${prompt}, task ${n}`, subagent_type: "general-purpose" };
       return { id, name: "task", args: [JSON.stringify(args)] };
     }
-    const [other] = tools.filter((name) => name === "ask" || name === "transfer");
-    if (other) return { id, name: other, args: ['{"name":', `"${prompt}, ${id}"}`] };
+    const [other] = tools.filter((name) => name === "ask" || name === "transfer" || name === "inquire");
+    if (other && (other !== "inquire" || chance(0.5)))
+      return { id, name: other, args: ['{"name":', `"${prompt}, ${id}"}`] };
     const probe = model.probe(id);
-    if (chance(0.7))
+    if (chance(0.7) || prompt.includes(patiently))
       void probe.started.opened.then(() => setTimeout(() => probe.answer(`result of ${id}`), roll(0, 80)));
     return { id, name: "probe", args: ['{"name":', `"${id}"}`] };
   });

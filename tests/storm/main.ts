@@ -6,7 +6,7 @@ import { startDevServer, startPythonServer } from "../helpers/processes.ts";
 import { startProxy } from "../helpers/proxy.ts";
 import { startStrictModel } from "../helpers/strict-model.ts";
 import { startMortalReplicas } from "./mortal-replicas.ts";
-import { shapes } from "./shapes.ts";
+import { stormShapes } from "./shapes.ts";
 import { storm } from "./storm.ts";
 
 const { values } = parseArgs({
@@ -39,7 +39,7 @@ async function main(): Promise<number> {
     direct: clientOf(server.url),
     deaths: mortal?.deaths,
     model,
-    shapes: values.only?.split(",") ?? shapes,
+    shapes: stormShapes.filter(({ graph }) => values.only?.split(",").includes(graph) ?? true),
     stops: Number(values.stops),
     seed: values.seed,
     exact: !python,

@@ -1,34 +1,37 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-import { itemsIn, type Message, messagesIn, textOf } from "../../proxy/core/message.ts";
+import type { ThreadState } from "@langchain/langgraph-sdk";
+import type { Message } from "../../proxy/core/message.ts";
 import { inOneForm } from "../helpers/one-form.ts";
+import { hasNoConversation, inputFor, messagesOf } from "../helpers/shapes.ts";
 import { dice } from "./dice.ts";
-import { afterwards, brief } from "./improvise.ts";
+import { afterwards, patiently } from "./improvise.ts";
+import { goesOn, isPaused } from "./next-message.ts";
 import { type Shown, show } from "./shown.ts";
 import type { Progress, StormOptions, Tally } from "./storm.ts";
 import { cancel, createThread, finish, StartLost, stop, stream } from "./talk.ts";
 import { dirt, lostQuestion, lostText, lostWords } from "./verdict.ts";
 
-/** Starts a random run, stops it at a random moment, goes on, and tallies what is wrong then. */
-export async function oneStop(options: StormOptions, prompt: string, tally: Tally, progress: Progress): Promise<void> {
+/** Starts a random run, stops it at a random moment, goes on, and tallies what is wrong then. False if there was nothing to cut. */
+export async function oneStop(options: StormOptions, name: string, tally: Tally, progress: Progress): Promise<boolean> {
   const { client, model, shapes, deaths = () => 0 } = options;
-  const { pick, chance, roll } = dice(prompt);
+  const { pick, chance, roll } = dice(name);
   const shape = pick(shapes);
-  const key = shape === "other_key" ? "dialogue" : "messages";
+  const { graph } = shape;
+  const prompt = shape.mayPause ? `${name}${patiently}` : name;
+  const exact = options.exact && !shape.untold;
   const action = pick(["interrupt", "interrupt", "rollback"] as const);
   const keep = pick(["partial", "partial", "partial", "nothing"] as const);
   const byCancel = keep === "partial" && chance(0.5);
   const moment = chance(0.1) ? -1 : chance(0.1) ? 1000 : roll(1, 60);
-  const label = `${prompt} ${shape} ${action}/${keep}${byCancel ? " by cancel" : ""} at ${moment}`;
+  const label = `${name} ${graph} ${action}/${keep}${byCancel ? " by cancel" : ""} at ${moment}`;
   progress.label = label;
   const at = (step: string) => progress.at(step);
-  const inputFor = (text: string) =>
-    shape === "no_conversation" ? { topic: text } : { [key]: [{ role: "user", content: text }] };
 
   at("before the run");
   const threadId = await createThread(options);
   progress.threadId = threadId;
-  if (chance(0.3)) await finish(options, threadId, shape, inputFor(`earlier ${prompt}${afterwards}`));
+  if (chance(0.3)) await finish(options, threadId, graph, { input: inputFor(shape, `earlier ${prompt}${afterwards}`) });
   const before = await client.threads.getState(threadId);
 
   const shown = new Map<string, Shown>();
@@ -37,17 +40,17 @@ export async function oneStop(options: StormOptions, prompt: string, tally: Tall
   let lastPartAt = performance.now();
   const deathsBefore = deaths();
   const asked = {
-    input: inputFor(prompt),
+    input: inputFor(shape, prompt),
     streamMode: ["values" as const, "messages-tuple" as const],
     streamSubgraphs: chance(0.5),
     onRunCreated: ({ run_id }: { run_id: string }) => {
       runId = run_id;
     },
   };
-  const reading = stream(options, threadId, shape, asked, (part) => {
+  const reading = stream(options, threadId, graph, asked, (part) => {
     parts += 1;
     lastPartAt = performance.now();
-    show(shown, part);
+    show(shown, part, options.exact);
   });
   let ended = false;
   let startLost = false;
@@ -86,26 +89,29 @@ export async function oneStop(options: StormOptions, prompt: string, tally: Tall
   if (startLost) outcome = "start lost";
   tally.outcomes[outcome] = (tally.outcomes[outcome] ?? 0) + 1;
   // Whether there is a run, and what it says, nobody can know.
-  if (startLost) return;
+  if (startLost) return false;
 
-  const after = await client.threads.getState(threadId);
-  const messages = itemsIn(after.values, key).map(inWireForm);
-  const paused = after.tasks.some((task) => (task.interrupts?.length ?? 0) > 0);
+  const after = await client.threads.getState(threadId, undefined, { subgraphs: true });
+  const messages = messagesOf(shape, after.values);
+  const paused = isPaused(after.tasks);
   // Servers that resume a stream roughly have left out words when they did.
   const lossOf = !options.exact && deaths() > deathsBefore ? lostWords : lostText;
-  const lost = keep === "partial" ? lossOf(seen, messages) : [];
+  // What waits for a human within a graph is there until that has its answer.
+  const waiting = after.tasks.flatMap(({ state }) => messagesOf(shape, (state as ThreadState | null)?.values));
+  const all = paused ? [...messages, ...waiting.filter(({ id }) => !messages.some((one) => one.id === id))] : messages;
+  const lost = keep === "partial" ? lossOf(seen, all, shape.renames) : [];
   const undone = action === "rollback" && keep === "nothing";
-  if (shape !== "no_conversation" && !undone) lost.push(...lostQuestion(prompt, messages));
-  const dirty = paused ? [] : dirt(messages, model, stoppedAt, options.exact);
+  if (!hasNoConversation(shape) && !undone) lost.push(...lostQuestion(prompt, messages));
+  const dirty = paused ? [] : dirt(messages, model, stoppedAt, exact);
   if (!paused && after.next.length > 0) dirty.push(`next is ${after.next}`);
   // Without a reducer the input takes the place of what was there, stopped or not.
-  if (shape !== "no_reducer") dirty.push(...changes(itemsIn(before.values, key).map(inWireForm), messages));
+  if (!shape.replaces) dirty.push(...changes(messagesOf(shape, before.values), messages));
   // Asked again after a replica died on it, a stop looks after what was cut, and undoes nothing.
   if (outcome === "stopped" && undone && !again) {
     if (JSON.stringify(after.values) !== JSON.stringify(before.values)) dirty.push("the turn is not undone");
   }
   at(`${outcome}, the next message`);
-  const wedged = await goesOn(options, threadId, shape, inputFor(`${prompt}${afterwards}`), paused, key);
+  const wedged = await goesOn(options, threadId, shape, `${prompt}${afterwards}`, paused ? after.tasks : undefined);
 
   tally.lost += lost.length > 0 ? 1 : 0;
   tally.dirty += dirty.length > 0 ? 1 : 0;
@@ -113,13 +119,13 @@ export async function oneStop(options: StormOptions, prompt: string, tally: Tall
   for (const problem of lost) options.report(`LOST ${label} → ${outcome}: ${problem}`);
   for (const problem of dirty) options.report(`DIRTY ${label} → ${outcome}: ${problem}`);
   if (wedged) options.report(`WEDGED ${label} → ${outcome}: ${wedged}`);
+  return outcome === "stopped" || (outcome === "cancelled" && !(await hasSucceeded(options, threadId, runId)));
 }
 
-/** Without a reducer a message stands there as its client sent it. */
-const inWireForm = (item: object): Message => {
-  const { role, ...message } = item as Message & { role?: string };
-  return role === "user" ? { ...message, type: "human" } : message;
-};
+async function hasSucceeded({ direct }: StormOptions, threadId: string, runId = ""): Promise<boolean> {
+  const runs = await direct.runs.list(threadId, { limit: 100 });
+  return runs.some(({ run_id, status }) => run_id === runId && status === "success");
+}
 
 /** Messages from before the turn that are no longer what they were. */
 function changes(before: Message[], after: Message[]): string[] {
@@ -128,22 +134,4 @@ function changes(before: Message[], after: Message[]): string[] {
       ? []
       : [`message ${at} from before the turn was ${JSON.stringify(message)}, is ${JSON.stringify(after[at])}`],
   );
-}
-
-/** Sends the next message; says what went wrong. */
-async function goesOn(
-  options: StormOptions,
-  threadId: string,
-  shape: string,
-  input: Record<string, unknown>,
-  paused: boolean,
-  key: string,
-): Promise<string | undefined> {
-  const error = await finish(options, threadId, shape, paused ? null : input);
-  if (error) return error;
-  if (paused || shape === "no_conversation") return undefined;
-  const { values, next } = await options.client.threads.getState(threadId);
-  const last = messagesIn(values, key).at(-1);
-  if (next.length > 0) return `next is ${next} after the next message`;
-  return textOf(last?.content) === brief ? undefined : `the next message was answered ${JSON.stringify(last?.content)}`;
 }

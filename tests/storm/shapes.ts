@@ -1,27 +1,11 @@
+import { rarerShapes, type Shape, shapes } from "../helpers/shapes.ts";
+
+/** Those that may end in a pause, in which a human is asked. */
+const pausing: Shape[] = ["hitl", "deep_hitl", "nested_approval", "asking_tool", "pausing_pipeline"].map((graph) => ({
+  graph,
+  steps: [],
+  mayPause: true,
+}));
+
 /** Every graph that the storm goes through. */
-export const shapes = [
-  "react",
-  "create_agent",
-  "nested",
-  "memory",
-  "private_memory",
-  "memory_in_tool",
-  "own_state",
-  "subagent",
-  "two_models",
-  "branches",
-  "pipeline",
-  "supervisor",
-  "approval",
-  "other_key",
-  "no_conversation",
-  "fan_out",
-  "two_calls",
-  "inner_graph",
-  "model_in_tool",
-  "parallel_agents",
-  "router",
-  "handoff",
-  "no_reducer",
-  "functional",
-];
+export const stormShapes: Shape[] = [...shapes, ...rarerShapes, ...pausing];

@@ -8,13 +8,24 @@ export interface Shown {
   spoken: boolean;
 }
 
-/** Adds a part of a stream to what was shown before, by message id. */
-export function show(shown: Map<string, Shown>, { event, data }: { event: string; data: unknown }): void {
+/** Nodes whose words are not the conversation's. */
+const aside = ["tools", "act", "notebook", "route", "write", "shorten"];
+
+/**
+ * Adds a part of a stream to what was shown before, by message id. Where the
+ * server is not exact, a node that runs its tools by itself can't be told from a tool.
+ */
+export function show(
+  shown: Map<string, Shown>,
+  { event, data }: { event: string; data: unknown },
+  exact: boolean,
+): void {
   if (event.split("|")[0] !== "messages" || !Array.isArray(data) || !isMessage(data[0])) return;
   const [message, metadata] = data as [Message, unknown];
   if (!message.id || message.type === "tool" || message.type === "human") return;
   const namespace = isObject(metadata) ? String(metadata.langgraph_checkpoint_ns ?? "") : "";
-  const spoken = !namespace.split("|").some((segment) => /^(tools|act|notebook|route|write|shorten):/.test(segment));
+  const nodes = namespace.split("|").map((segment) => segment.replace(/:[^:]*$/, ""));
+  const spoken = !nodes.some((node) => aside.includes(node) || (!exact && node === "act_and_answer"));
   const entry = shown.get(message.id) ?? { id: message.id, text: "", spoken };
   const whole =
     message.type === "ai" && "chunk_position" in message === false && entry.text === textOf(message.content);

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { Shape } from "../helpers/shapes.ts";
 import type { StrictModel } from "../helpers/strict-model.ts";
 import { improviseOn } from "./improvise.ts";
 import { oneStop } from "./one-stop.ts";
@@ -6,7 +7,8 @@ import type { Ends } from "./talk.ts";
 
 export interface StormOptions extends Ends {
   model: StrictModel;
-  shapes: string[];
+  shapes: Shape[];
+  /** So many runs are to be cut; pressed when nothing runs any more, a Stop is looked at and doesn't count. */
   stops: number;
   seed: string;
   /** The server tells of every tool that starts and ends, and resumes a stream exactly where it broke. */
@@ -54,23 +56,32 @@ async function runsOf({ direct }: StormOptions, { threadId }: Progress): Promise
   return runs.map(({ created_at, status, updated_at }) => `${status} ${created_at} to ${updated_at}`).join(", ");
 }
 
+/** One stop; false if there was nothing to cut. */
+async function isCut(options: StormOptions, prompt: string, tally: Tally): Promise<boolean> {
+  const progress = new Progress();
+  const late = delay(patience, "late" as const, { ref: false });
+  const one = oneStop(options, prompt, tally, progress).catch((error: unknown) => {
+    tally.wedged += 1;
+    options.report(`WEDGED ${progress}: ${error}`);
+    return true;
+  });
+  const cut = await Promise.race([one, late]);
+  if (cut !== "late") return cut;
+  tally.wedged += 1;
+  options.report(`WEDGED ${progress}: nothing for ${patience / 1000} s; ${await runsOf(options, progress)}`);
+  return true;
+}
+
 /** Stops random runs at random moments, four at a time, and looks at what is left. */
 export async function storm(options: StormOptions): Promise<Tally> {
   improviseOn(options.model);
   const tally: Tally = { lost: 0, wedged: 0, dirty: 0, outcomes: {} };
   let next = 0;
+  let toBeCut = options.stops;
   const worker = async () => {
-    while (next < options.stops) {
-      const prompt = `storm ${options.seed}.${next++}`;
-      const progress = new Progress();
-      const late = delay(patience, "late" as const, { ref: false });
-      const one = oneStop(options, prompt, tally, progress).catch((error: unknown) => {
-        tally.wedged += 1;
-        options.report(`WEDGED ${progress}: ${error}`);
-      });
-      if ((await Promise.race([one, late])) !== "late") continue;
-      tally.wedged += 1;
-      options.report(`WEDGED ${progress}: nothing for ${patience / 1000} s; ${await runsOf(options, progress)}`);
+    while (toBeCut > 0) {
+      toBeCut -= 1;
+      if (!(await isCut(options, `storm ${options.seed}.${next++}`, tally))) toBeCut += 1;
     }
   };
   await Promise.all([worker(), worker(), worker(), worker()]);

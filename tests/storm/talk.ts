@@ -68,9 +68,9 @@ export async function stream(
   }
 }
 
-/** Runs a turn to its end, once; a pause is resumed with a no. Returns the error, if it failed. */
-export async function finish(ends: Ends, threadId: string, shape: string, input: Record<string, unknown> | null) {
-  const asked: Asked = { ...(input ? { input } : { command: { resume: "no" } }), streamMode: ["values"] };
+/** Runs a turn, or the rest of one that was paused, to its end, once. Returns the error, if it failed. */
+export async function finish(ends: Ends, threadId: string, shape: string, given: Pick<Asked, "input" | "command">) {
+  const asked: Asked = { ...given, streamMode: ["values"] };
   const before = await runIds(ends, threadId);
   let error: string | undefined;
   try {
@@ -82,7 +82,7 @@ export async function finish(ends: Ends, threadId: string, shape: string, input:
     // What had been sent on arrives within this time.
     await delay(1000);
     const [run] = (await runIds(ends, threadId)).filter((id) => !before.includes(id));
-    if (!run) return await finish(ends, threadId, shape, input);
+    if (!run) return await finish(ends, threadId, shape, given);
     await ends.direct.runs.join(threadId, run);
     const { status } = await ends.direct.runs.get(threadId, run);
     return status === "success" || status === "interrupted" ? undefined : status;

@@ -1,14 +1,16 @@
-import { isTool, type Message, textOf } from "../../proxy/core/message.ts";
+import { isAI, isTool, type Message, textOf } from "../../proxy/core/message.ts";
 import { providerViolations } from "../helpers/rules.ts";
 import type { StrictModel } from "../helpers/strict-model.ts";
 import type { Shown } from "./shown.ts";
 
-/** Text that was shown and is not in the thread under its id, once. */
-export function lostText(shown: Shown[], messages: Message[]): string[] {
+/** Text that was shown and is not in the thread under its id, once; or under the id that the graph has given it instead. */
+export function lostText(shown: Shown[], messages: Message[], renames = false): string[] {
   return shown.flatMap(({ id, text, spoken }) => {
     const wanted = text.trimEnd();
     if (!spoken || wanted === "") return [];
-    const found = messages.filter((message) => message.id === id);
+    const named = messages.filter((message) => message.id === id);
+    const renamed = () => messages.filter(({ content }) => textOf(content).startsWith(wanted));
+    const found = renames && named.length === 0 ? renamed() : named;
     if (found.length === 1 && textOf(found[0]?.content).startsWith(wanted)) return [];
     return [`${id}: shown ${JSON.stringify(wanted)}, stored ${JSON.stringify(found.map(({ content }) => content))}`];
   });
@@ -30,11 +32,30 @@ export function lostQuestion(prompt: string, messages: Message[]): string[] {
   return asked === 1 ? [] : [`what the user said stands there ${asked} times`];
 }
 
-/** Histories that a provider would refuse, messages that stand twice, and untrue answers of tools. */
+/**
+ * Histories that a provider would refuse, messages that stand twice, under one
+ * id or under two, and untrue answers of tools. A result that is missing is
+ * only a lie where the server is `exact` about tools; elsewhere the sentence
+ * for a call that was cut is all that can be known.
+ */
 export function dirt(messages: Message[], model: StrictModel, stoppedAt: number, exact: boolean): string[] {
   const ids = messages.flatMap(({ id }) => id ?? []);
   const twice = ids.filter((id, at) => ids.indexOf(id) !== at).map((id) => `${id} stands twice`);
-  return [...providerViolations(messages), ...twice, ...lies(messages, model, stoppedAt, exact)];
+  return [
+    ...providerViolations(messages),
+    ...twice,
+    ...saidTwice(messages),
+    ...lies(messages, model, stoppedAt, exact),
+  ];
+}
+
+/** Words that the storm's model makes up; no two of its replies have the same. */
+const madeUp = /\bw\d{5}-\d+/;
+
+function saidTwice(messages: Message[]): string[] {
+  const texts = messages.filter(isAI).map(({ content }) => textOf(content).trim());
+  const twice = texts.filter((text, at) => madeUp.test(text) && texts.indexOf(text) !== at);
+  return twice.map((text) => `${JSON.stringify(text)} stands there twice`);
 }
 
 /** Slack for an answer that was on its way when the stop came, in milliseconds. */
