@@ -283,22 +283,3 @@ describe.concurrent("a thread that was cut past the proxy", () => {
     ]);
   });
 });
-
-describe("a client that looks right after its Stop (case 7)", () => {
-  it.each([0, 20, 60])("sends cancel without waiting and reads %d ms later", async (milliseconds) => {
-    const { threadId, live, runId } = await inMidText(`look ${milliseconds}`);
-    const cancelled = flow.client.runs.cancel(threadId, runId);
-    // The client's own pace is what is tested here.
-    await new Promise((later) => setTimeout(later, milliseconds));
-    expect(outline(await conversation(flow.client, threadId))).toEqual([`human: look ${milliseconds}`, kept]);
-    await Promise.all([cancelled, live.ended]);
-  });
-
-  it("hangs up with on_disconnect: cancel and reads at once", async () => {
-    const { threadId, live } = await inMidText("hang up and look", "cancel");
-    live.hangUp();
-    const [history] = await flow.client.threads.getHistory(threadId, { limit: 1 });
-    expect(JSON.stringify(history?.values)).toContain("Once upon a");
-    await live.ended;
-  });
-});
