@@ -8,12 +8,13 @@ import { snapshotKey } from "../sse/modes.ts";
 import { clientFor, statusOf } from "../upstream.ts";
 import { isResumable } from "./is-resumable.ts";
 import { hasNewerRun, readState } from "./reconcile.ts";
+import { RepeatedLook } from "./repeated-look.ts";
 import { isTerminal } from "./settle.ts";
 import { SnapshotStore } from "./snapshot-store.ts";
 import { ifThere } from "./step-ends.ts";
 import { takeSnapshot } from "./take-snapshot.ts";
 
-/** When a look failed, or a run has just ended, it is looked at again after so long, in milliseconds. */
+/** A run whose stream has just ended is looked at after so long, in milliseconds. */
 const soon = 2000;
 /** So many snapshots that no store has are kept of runs that have ended; who wants an older one is late. */
 const mostKept = 1000;
@@ -32,13 +33,7 @@ interface Watched {
   isStored: boolean;
   /** The run has ended, and the latest has all that there is to be had of it. */
   isAll: boolean;
-  timer?: NodeJS.Timeout;
-  /** When the next look is due. */
-  due: number;
-  /** The look under way. */
-  looking: Promise<void>;
-  /** Since when no look at it has gone well. */
-  failing?: { since: number; times: number };
+  looks: RepeatedLook;
 }
 
 /**
@@ -72,22 +67,21 @@ export class Snapshots {
     if (known) {
       // Whoever came before may have credentials that have expired.
       known.caller = caller;
-      if (known.failing) this.#schedule(runId, known, 0);
+      if (known.looks.isFailing) known.looks.within(0);
       return;
     }
-    const since = Date.now() - age;
-    const due = Number.POSITIVE_INFINITY;
-    const watched: Watched = {
-      threadId,
-      caller,
-      since,
-      isStored: false,
-      isAll: false,
-      due,
-      looking: Promise.resolve(),
-    };
+    if (this.#isClosed) return;
+    const looks = new RepeatedLook({
+      look: () => this.#look(runId, watched),
+      onFailure: (error) =>
+        this.#services.log.warn({ err: error, thread_id: threadId, run_id: runId }, "snapshot failed"),
+      onGivenUp: () => this.#leave(runId, watched),
+      longestPause: this.#half,
+      patience: this.window,
+    });
+    const watched: Watched = { threadId, caller, since: Date.now() - age, isStored: false, isAll: false, looks };
     this.#watched.set(runId, watched);
-    this.#schedule(runId, watched, this.#half - age);
+    looks.within(this.#half - age);
   }
 
   /** The caller reads all that the thread streams: what runs there at this moment is watched. */
@@ -109,7 +103,7 @@ export class Snapshots {
     const watched = this.#watched.get(runId);
     if (!watched) return;
     if (!watched.latest && Date.now() - watched.since < this.#half) this.#forget(runId);
-    else this.#schedule(runId, watched, soon);
+    else watched.looks.within(soon);
   }
 
   /** The latest snapshot of the run, this replica's or another's; throws `ProxyError` 502 if the store can't tell. */
@@ -140,7 +134,7 @@ export class Snapshots {
   /** Runs are left to whoever joins them next, through another replica. */
   close(): void {
     this.#isClosed = true;
-    for (const { timer } of this.#watched.values()) clearTimeout(timer);
+    for (const { looks } of this.#watched.values()) looks.end();
   }
 
   /** What this replica has of the run. */
@@ -159,41 +153,9 @@ export class Snapshots {
   }
 
   #forget(runId: string): void {
-    clearTimeout(this.#watched.get(runId)?.timer);
+    this.#watched.get(runId)?.looks.end();
     this.#watched.delete(runId);
     this.#kept.delete(runId);
-  }
-
-  /** The look that is due first counts; one at a time. */
-  #schedule(runId: string, watched: Watched, milliseconds: number): void {
-    const due = Date.now() + milliseconds;
-    if (watched.due <= due || this.#isClosed) return;
-    clearTimeout(watched.timer);
-    watched.due = due;
-    watched.timer = setTimeout(() => {
-      watched.looking = watched.looking.then(() => this.#attempt(runId, watched));
-    }, milliseconds).unref();
-  }
-
-  async #attempt(runId: string, watched: Watched): Promise<void> {
-    watched.due = Number.POSITIVE_INFINITY;
-    if (this.#isClosed || !this.#isWatched(runId, watched)) return;
-    try {
-      const next = await this.#look(runId, watched);
-      watched.failing = undefined;
-      if (next !== undefined && this.#isWatched(runId, watched)) this.#schedule(runId, watched, next);
-    } catch (error) {
-      this.#services.log.warn({ err: error, thread_id: watched.threadId, run_id: runId }, "snapshot failed");
-      if (this.#isWatched(runId, watched)) this.#lookAgain(runId, watched);
-    }
-  }
-
-  /** After a failure: within seconds at first, and not for longer than there is something to be had. */
-  #lookAgain(runId: string, watched: Watched): void {
-    const { since, times } = watched.failing ?? { since: Date.now(), times: 0 };
-    watched.failing = { since, times: times + 1 };
-    if (Date.now() - since > this.window) this.#leave(runId, watched);
-    else this.#schedule(runId, watched, Math.min(soon * 2 ** times, this.#half));
   }
 
   #isWatched(runId: string, watched: Watched): boolean {

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { Agent, type IncomingMessage, request } from "node:http";
 import { type Duplex, PassThrough } from "node:stream";
 import Koa from "koa";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { listen } from "../../proxy/listen.ts";
 import { type Gate, gate } from "../helpers/gate.ts";
 
@@ -30,9 +30,9 @@ async function replica(begun: boolean) {
     retire: () => undefined,
     idle: async () => undefined,
     close: () => undefined,
-    end: () => undefined,
+    end: vi.fn(),
   };
-  return { listening: await listen(app, "127.0.0.1", 0), there, release };
+  return { listening: await listen(app, "127.0.0.1", 0), there, release, end: app.end };
 }
 
 const agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -47,10 +47,12 @@ it.each([
   { when: "in the middle of an answer", begun: true },
   { when: "before an answer begins", begun: false },
 ])("a replica told to end $when ends with it, though the connection would be kept", async ({ begun }) => {
-  const { listening, there, release } = await replica(begun);
+  const { listening, there, release, end } = await replica(begun);
   const answered = get(listening.url);
   await there.opened;
   const closed = listening.close(60_000);
+  // What looks after the runs that stream here goes on as long as they do.
+  expect(end).not.toHaveBeenCalled();
   release.open();
   const answer = await answered;
   expect(answer.headers.connection).toBe(begun ? "keep-alive" : "close");
@@ -58,6 +60,7 @@ it.each([
   for await (const chunk of answer) text += chunk;
   expect(text).toBe("all of it");
   await closed;
+  expect(end).toHaveBeenCalledOnce();
   await expect(get(listening.url)).rejects.toThrow();
 });
 
