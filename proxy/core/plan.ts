@@ -25,7 +25,8 @@ export const letGo: Write = { values: null, asNode: "__end__" };
  * whatever the graph would have run next is let go.
  */
 export function nextWrite(state: State, cut: Cut): Write | undefined {
-  if (isPaused(state) && !cut.resumed && !cut.dismiss) return undefined;
+  // A new message that was cut before it came in would have taken the place of what waited.
+  if (isPaused(state) && !cut.resumed && !cut.dismiss && !cut.missingInput) return undefined;
   if (state.tasks.some((task) => task.result != null)) return letGo;
   const entrypoint = entrypointOf(state);
   if (entrypoint) return wholeWrite(state, cut, entrypoint);

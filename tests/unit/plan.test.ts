@@ -51,6 +51,18 @@ function made({ messages = [human], parts = began, input, tasks = [], modes = []
 }
 
 describe("a run that was cut", () => {
+  it("before it wrote its input, on a thread that waited for a human's word: it is written, as it would have been (case 19)", () => {
+    const { run, state, parts } = made({
+      messages: [human, reply("a1", "A draft.")],
+      tasks: [{ id: "t0", name: "pause", interrupts: [{ value: "Publish?" }] }],
+      parts: [{ event: "metadata", data: {} }],
+      input: { messages: [{ ...human, id: "h2", content: "no, anew" }] },
+      metadata: null,
+    });
+    const cut = gatherCut(asked, run, state, fold(parts));
+    expect(nextWrite(state, cut)).toMatchObject({ values: { messages: [{ id: "h2" }] }, asNode: "__input__" });
+  });
+
   it("before its first token: what the user said stays, nothing is added (case 19)", () => {
     const planned = stop(graphs.react, made({ tasks: [task("t1", "agent")] }));
     expect(planned.writes).toEqual(["__end__ ← null"]);
