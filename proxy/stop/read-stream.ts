@@ -33,6 +33,7 @@ export async function readStream(
   threadId: string,
   runId: string,
   from?: string,
+  patience = longest,
 ): Promise<Reading> {
   const enough = new AbortController();
   let openedAt = 0;
@@ -42,7 +43,7 @@ export async function readStream(
   const fetch = listeningFetch(firstLookFetch(), {
     onOpen(headers) {
       openedAt = timeAt(headers);
-      limit = setTimeout(() => enough.abort(), longest);
+      limit = setTimeout(() => enough.abort(), patience);
     },
     onBytes(isHeartbeat) {
       if (silence && isHeartbeat) return;
@@ -71,7 +72,7 @@ export async function readStream(
     enough.abort();
   }
   const isEmpty = parts.length === 0;
-  if (isEmpty && !ended && !isStill) throw new Error(`The stream has said nothing for ${longest / 1000} s.`);
+  if (isEmpty && !ended && !isStill) throw new Error(`The stream has said nothing for ${patience / 1000} s.`);
   const { until, parts: sure } = reliable(parts, isStill || ended);
   const isSilent = isStill && !parts.some(({ id }) => isLater(id, from));
   return { parts: sure, until: isSilent ? openedAt : until, isEmpty, ended };
