@@ -25,8 +25,9 @@ export const letGo: Write = { values: null, asNode: "__end__" };
  * whatever the graph would have run next is let go.
  */
 export function nextWrite(state: State, cut: Cut): Write | undefined {
-  // A new message that was cut before it came in would have taken the place of what waited.
-  if (isPaused(state) && !cut.resumed && !cut.dismiss && !cut.missingInput) return undefined;
+  // A new message that was stopped before it came in would have taken the place of what waited; nothing is healed away for it.
+  const replacesPause = cut.missingInput !== undefined && cut.reason === "user";
+  if (isPaused(state) && !cut.resumed && !cut.dismiss && !replacesPause) return undefined;
   if (state.tasks.some((task) => task.result != null)) return letGo;
   const entrypoint = entrypointOf(state);
   if (entrypoint) return wholeWrite(state, cut, entrypoint);

@@ -61,6 +61,8 @@ describe("a run that was cut", () => {
     });
     const cut = gatherCut(asked, run, state, fold(parts));
     expect(nextWrite(state, cut)).toMatchObject({ values: { messages: [{ id: "h2" }] }, asNode: "__input__" });
+    // When it is healed, nobody has asked for what waits to go.
+    expect(nextWrite(state, { ...cut, reason: "interrupted" })).toBeUndefined();
   });
 
   it("before its first token: what the user said stays, nothing is added (case 19)", () => {
