@@ -8,11 +8,13 @@ const streams = (streamMode: StreamMode | StreamMode[], more: Record<string, unk
     all(client.runs.stream(await world.thread(), graph, { input, streamMode, ...more } as never)),
   );
 
-/** A run that has ended; its ids. */
-async function ended(client: Client, { thread }: World): Promise<[threadId: string, runId: string]> {
-  const threadId = await thread();
+/** A run that has ended, and can be read again; its ids. */
+async function ended(client: Client, world: World): Promise<[threadId: string, runId: string]> {
+  const threadId = await world.thread();
   const { run_id: runId } = await client.runs.create(threadId, graph, { input, streamResumable: true });
-  await client.runs.join(threadId, runId);
+  // The Python server repeats itself to who joins before the end; on the JS server its first reader decides whether it can be read again.
+  if (world.server === "python") await client.runs.join(threadId, runId);
+  else await all(client.runs.joinStream(threadId, runId, { lastEventId: "-1" }));
   return [threadId, runId];
 }
 
@@ -109,11 +111,7 @@ export const runs: Methods = {
   },
   joinStream: {
     "from the start, after its end": same(async (client, world) => {
-      const threadId = await world.thread();
-      const { run_id: runId } = await client.runs.create(threadId, graph, { input, streamResumable: true });
-      // The Python server repeats itself to who joins before the end; on the JS server its first reader decides whether it can be read again.
-      if (world.server === "python") await world.direct.runs.join(threadId, runId);
-      await all(client.runs.joinStream(threadId, runId, { lastEventId: "-1" }));
+      const [threadId, runId] = await ended(world.direct, world);
       return await all(client.runs.joinStream(threadId, runId, { lastEventId: "-1" }));
     }),
     "of none": same(async (client, world) => all(client.runs.joinStream(await world.thread(), nobody))),
