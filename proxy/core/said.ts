@@ -2,7 +2,7 @@ import { answersIn } from "./answers.ts";
 import type { Task } from "./cut.ts";
 import { callsAtEnd, isBesideTools, type Level, levelWithin } from "./level.ts";
 import { isRemembered, placed, sinceAsked } from "./memory.ts";
-import { isAI, type Message, textOf } from "./message.ts";
+import { isAI, type Message, textOf, typeOf } from "./message.ts";
 import type { Origin, Streamed, Transcript } from "./transcript.ts";
 
 /** A run as it was left. */
@@ -95,7 +95,8 @@ function isSaid(streamed: Streamed, left: Left): boolean {
  * of a reply, the last that spoke, and who spoke in the same step as that;
  * unless what they said stands there under another id.
  */
-function isOfCutTask({ message, origin }: Streamed, { root, transcript, isThrough, isUpdated }: Left): boolean {
+function isOfCutTask(streamed: Streamed, { root, transcript, isThrough, isUpdated }: Left): boolean {
+  const { origin } = streamed;
   const isPending = ({ task }: Origin) => root.tasks.some(({ id }) => id === task);
   if (isThrough) return false;
   if (isPending(origin)) return true;
@@ -106,7 +107,13 @@ function isOfCutTask({ message, origin }: Streamed, { root, transcript, isThroug
   const last = replies.at(-1)?.origin;
   const isOfLastStep = isOfRoot(origin) && isOfRoot(last) && origin.step === last?.step;
   const counts = origin.task === undefined || (!isOver && (isCut || isOfLastStep || origin.task === last?.task));
-  return counts && !root.messages.some((one) => isAlike(one, message));
+  return counts && !isStoredAnew(streamed, root);
+}
+
+/** Whether the turn has the same words, and the same calls, under another id. */
+function isStoredAnew({ message, streaming }: Streamed, { messages }: Level): boolean {
+  const turn = messages.slice(messages.findLastIndex((one) => typeOf(one) === "human") + 1);
+  return !streaming && turn.some((one) => isAlike(one, message));
 }
 
 const isOfRoot = (origin?: Origin) => origin?.path.length === 1 && origin.step !== undefined;

@@ -153,6 +153,20 @@ describe("a run that was cut", () => {
     expect(spoken(stop(graph, { ...branches, run: { ...branches.run, kwargs: {} } })).at(-1)?.id).toBe("s1");
   });
 
+  it("keeps what was said word for word before, where the stream tells no task (case 20)", () => {
+    const parts: StreamPart[] = [
+      ...began,
+      { event: "messages", data: { event: "message-start", id: "m2" } },
+      {
+        event: "messages",
+        data: { event: "content-block-delta", index: 0, delta: { type: "text-delta", text: "Half" } },
+      },
+    ];
+    const messages = [human, reply("m1", "Half"), { ...human, id: "h2" }];
+    const planned = stop(graphs.react, made({ messages, tasks: [task("t1", "agent")], parts }));
+    expect(spoken(planned).map(line).slice(1)).toEqual(['ai "Half"', 'human "hello"', 'ai "Half" stopped']);
+  });
+
   it("with all of its step's tasks at their ends: what the graph stored under another id stands once (case 18)", () => {
     const ended = { result: { messages: [result("c1")] } };
     const parts = [...began, said("m1", "I ask.", "agent:t1")];
