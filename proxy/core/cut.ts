@@ -1,5 +1,6 @@
 import { answersIn, openCallsOf } from "./answers.ts";
 import { bygoneReplies } from "./bygone.ts";
+import { levelOf } from "./level.ts";
 import { conversationKey, type Item, isObject, itemsIn, type Message, messagesIn, typeOf } from "./message.ts";
 import { saidIn } from "./said.ts";
 import { stableId } from "./stable-id.ts";
@@ -105,10 +106,10 @@ export function gatherCut(stop: Stop, run: CutRun, state: State, transcript: Tra
     said: saidIn({
       runId: stop.runId,
       transcript,
-      values: state.values,
-      tasks,
+      root: levelOf(state.values, messagesKey, state.tasks ?? []),
       messagesKey,
       isThrough: isThrough(state, stop),
+      isUpdated: state.metadata?.source === "update",
       toolEvents: tellsOfTools(run.kwargs),
     }),
     bygone,
@@ -129,9 +130,11 @@ function tellsOfTools(kwargs: CutRun["kwargs"]): boolean {
   return Array.isArray(modes) && (modes.includes("events") || (modes.includes("tools") && !isLeftToGraph));
 }
 
-/** Whether the run's graph had come to its end by itself when it was stopped. */
-const isThrough = ({ metadata, next }: State, { runId }: Stop): boolean =>
-  next.length === 0 && metadata?.source === "loop" && metadata.run_id === runId;
+/** Whether nothing was cut: the run's graph had come to its end by itself, or to the end of a step. */
+function isThrough({ metadata, next, tasks }: State, { runId }: Stop): boolean {
+  if (tasks?.length > 0) return tasks.every(({ result }) => result != null);
+  return next.length === 0 && metadata?.source === "loop" && metadata.run_id === runId;
+}
 
 /**
  * A run that was queued, or cut before its first step, has left no trace of

@@ -16,8 +16,10 @@ export interface CutReply {
 export function cutReplies(messages: Message[], cut: Cut): CutReply[] {
   if (cut.keep === "nothing") return [];
   const present = new Set(messages.map(({ id }) => id));
-  return cut.said.flatMap((streamed, index): CutReply[] => {
-    const id = streamed.message.id ?? stableId(cut.runId, "reply", String(index));
+  return cut.said.flatMap((streamed): CutReply[] => {
+    const { path, task = "", inner = [] } = streamed.origin;
+    // One without an id is known by where it was said.
+    const id = streamed.message.id ?? stableId(cut.runId, "reply", ...path, task, ...inner.map(String));
     const safe = present.has(id) ? undefined : safeMessage(streamed);
     if (!safe) return [];
     const { streaming = false, answers = [] } = streamed;

@@ -2,19 +2,19 @@ import { answersIn } from "./answers.ts";
 import type { Task } from "./cut.ts";
 import { callsAtEnd, isBesideTools, type Level, levelWithin } from "./level.ts";
 import { isRemembered, placed, sinceAsked } from "./memory.ts";
-import { isAI, messagesIn } from "./message.ts";
-import type { Streamed, Transcript } from "./transcript.ts";
+import { isAI, type Message, textOf, typeOf } from "./message.ts";
+import type { Origin, Streamed, Transcript } from "./transcript.ts";
 
 /** A run as it was left. */
 interface Left {
   runId: string;
   transcript: Transcript;
-  /** The root graph's values, and its tasks that were cut. */
-  values: unknown;
-  tasks: Task[];
+  root: Level;
   messagesKey?: string;
-  /** The graph had come to its end: nothing was cut. */
+  /** The graph had come to its end, or to that of a step: nothing was cut. */
   isThrough: boolean;
+  /** Somebody has written to the thread since. */
+  isUpdated: boolean;
   /** The run's stream tells of tools that start. */
   toolEvents: boolean;
 }
@@ -28,8 +28,8 @@ interface Left {
  * its words; of its steps that have ended nothing else does.
  */
 export function saidIn(left: Left): Streamed[] {
-  const { transcript, tasks, messagesKey } = left;
-  const root: Level = { messages: messagesIn(left.values, messagesKey), tasks };
+  const { transcript, root } = left;
+  const { tasks } = root;
   const known = new Set(root.messages.map(({ id }) => id));
   const stored = new Map(
     tasks.map((task) => {
@@ -42,7 +42,7 @@ export function saidIn(left: Left): Streamed[] {
     const ended = stored.get(streamed.origin.task ?? "") ?? [];
     const at = ended.findIndex(({ message }) => message.id === streamed.message.id);
     if (at >= 0) return ended.splice(0, at + 1);
-    return isSaid(streamed, root, left) ? [...ended.splice(0), streamed] : [];
+    return isSaid(streamed, left) ? [...ended.splice(0), streamed] : [];
   });
   return [...said, ...[...stored.values()].flat()];
 }
@@ -69,10 +69,10 @@ function storedBy(task: Task, level: Level, { id, name }: Task, left: Left): Str
 }
 
 /** Whether a streamed reply is one of the conversation's, and not yet stored by a graph within as that would have it. */
-function isSaid(streamed: Streamed, root: Level, left: Left): boolean {
+function isSaid(streamed: Streamed, left: Left): boolean {
   const { path, task: rootTask, inner = [], step } = streamed.origin;
   if (path.includes("tools") || !isOfCutTask(streamed, left)) return false;
-  let level: Level | null | undefined = root;
+  let level: Level | null | undefined = left.root;
   for (const [depth, name] of path.entries()) {
     if (!level) break;
     const told = depth === 0 ? rootTask : inner[depth - 1];
@@ -89,12 +89,41 @@ function isSaid(streamed: Streamed, root: Level, left: Left): boolean {
   return true;
 }
 
-/** Where the stream names no task, or those that were cut are no longer known, the last that spoke counts. */
-function isOfCutTask({ origin }: Streamed, { tasks, transcript, isThrough }: Left): boolean {
+/**
+ * Where the stream names no task, or a stop that was left in the middle has
+ * written over those that were cut, those count that were heard in the middle
+ * of a reply, the last that spoke, and who spoke in the same step as that;
+ * unless what they said stands there under another id.
+ */
+function isOfCutTask(streamed: Streamed, { root, transcript, isThrough, isUpdated }: Left): boolean {
+  const { origin } = streamed;
+  const isPending = ({ task }: Origin) => root.tasks.some(({ id }) => id === task);
   if (isThrough) return false;
-  if (tasks.some(({ id }) => id === origin.task)) return true;
-  if (tasks.length > 0 && isRemembered(origin)) return false;
-  return origin.task === undefined || (tasks.length === 0 && origin.task === transcript.replies.at(-1)?.origin.task);
+  if (isPending(origin)) return true;
+  if (root.tasks.length > 0 && isRemembered(origin)) return false;
+  const { replies } = transcript;
+  const isOver = root.tasks.length > 0 && (!isUpdated || replies.some((other) => isPending(other.origin)));
+  const isCut = replies.some((other) => other.origin.task === origin.task && !other.complete);
+  const last = replies.at(-1)?.origin;
+  const isOfLastStep = isOfRoot(origin) && isOfRoot(last) && origin.step === last?.step;
+  const counts = origin.task === undefined || (!isOver && (isCut || isOfLastStep || origin.task === last?.task));
+  return counts && !isStoredAnew(streamed, root);
+}
+
+/** Whether the turn has the same words, and the same calls, under another id. */
+function isStoredAnew({ message, streaming }: Streamed, { messages }: Level): boolean {
+  const turn = messages.slice(messages.findLastIndex((one) => typeOf(one) === "human") + 1);
+  return !streaming && turn.some((one) => isAlike(one, message));
+}
+
+const isOfRoot = (origin?: Origin) => origin?.path.length === 1 && origin.step !== undefined;
+
+function isAlike(one: Message, other: Message): boolean {
+  const said = ({ content, tool_calls, tool_call_chunks }: Message) => {
+    const calls = tool_call_chunks?.length ? tool_call_chunks : (tool_calls ?? []);
+    return JSON.stringify([textOf(content).trim(), calls.flatMap(({ id }) => id ?? [])]);
+  };
+  return isAI(one) && said(one) === said(other);
 }
 
 /** A node that runs the calls by itself may speak when they have ended: where the stream would tell of tools, one must be running. */

@@ -114,7 +114,7 @@ describe("a stop that makes no sense", () => {
     expect(await answer.text()).toBe(await direct.text());
   });
 
-  it("an unknown run is the server's own 404, by stop and by cancel", async () => {
+  it("an unknown run is the server's own 404, by stop and by cancel (case 2)", async () => {
     const { threadId } = await threadWithTurn();
     const runId = randomUUID();
     const direct = await (await fetch(`${langgraphUrl}/threads/${threadId}/runs/${runId}`)).text();

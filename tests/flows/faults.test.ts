@@ -67,7 +67,7 @@ describe.concurrent("the server is gone for 2 s", () => {
 });
 
 describe.concurrent("a busy server, a broken stream", () => {
-  it("409 to the write for a while: stopped, text whole", async (context) => {
+  it("409 to the write for a while: stopped, text whole (case 8)", async (context) => {
     const trouble = await inTrouble(context, flow);
     const busy = trouble.server.fault("POST /threads/:t/state", answering(409), { times: Number.POSITIVE_INFINITY });
     const stopped = isStopped(trouble);

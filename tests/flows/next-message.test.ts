@@ -219,7 +219,7 @@ describe.concurrent("the stopped message is edited", () => {
   });
 });
 
-describe.concurrent("the next message answers tool calls", () => {
+describe.concurrent("the next message answers tool calls (case 13)", () => {
   it.each(["runs/wait", "v2"])(
     "that are closed: the answers are left out, all else arrives as it was: %s",
     async (way) => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { messagesIn } from "../../proxy/core/message.ts";
 import { conversation, outline, send, stop, useFlow } from "../helpers/flow.ts";
 
 const flow = useFlow();
@@ -144,7 +145,22 @@ describe("there is nothing to cut yet, or no more", () => {
     },
   );
 
-  it("after the end it says finished and marks nothing (cases 5, 6)", async () => {
+  it("at its last token it says stopped, all of it stands there, and nothing runs any more (case 5)", async () => {
+    const { thread_id: threadId } = await flow.client.threads.create();
+    const script = flow.model.script("to the last token", { text: story, holdAfter: story.length });
+    const live = send(flow.client, threadId, "to the last token");
+    await (await script.call(0)).held.opened;
+    await live.showed(String(story.at(-1)));
+    const { body } = await stop(flow.proxy.url, threadId);
+    expect(body).toMatchObject({ outcome: "stopped", kept: [{ content: story.join("").trimEnd() }] });
+    const statuses = (await flow.client.runs.list(threadId)).map(({ status }) => status);
+    expect(statuses).toEqual(["interrupted"]);
+    expect((await flow.client.threads.get(threadId)).status).toBe("idle");
+    await live.ended;
+    await goesOn(threadId, "go on from the last token");
+  });
+
+  it("after the end it says finished and marks nothing (case 6)", async () => {
     const { thread_id: threadId } = await flow.client.threads.create();
     await goesOn(threadId, "finish this");
     const [run] = await flow.client.runs.list(threadId);
@@ -208,25 +224,29 @@ describe("the stop comes twice, or early", () => {
     ]);
   });
 
-  it("a late stop does not touch the next run (case 4)", async () => {
-    const { threadId, live, runId } = await inMidText("stop me, then ask again");
+  it.each([
+    ["stop", "interrupt"],
+    ["rollback", "rollback"],
+  ] as const)("a late %s does not touch the next run (cases 4, 9)", async (what, action) => {
+    const { threadId, live, runId } = await inMidText(`stop me, then ask again, ${what}`);
     await stop(flow.proxy.url, threadId);
     await live.ended;
-    const script = flow.model.script("the next question", { text: ["The ", "answer."], holdAfter: 1 });
-    const next = send(flow.client, threadId, "the next question");
+    const script = flow.model.script(`the next question, ${what}`, { text: ["The ", "answer."], holdAfter: 1 });
+    const next = send(flow.client, threadId, `the next question, ${what}`);
     const call = await script.call(0);
     await call.held.opened;
-    const late = await stop(flow.proxy.url, threadId, { run_id: runId });
-    expect(late.body).toMatchObject({ outcome: "stopped", run_ids: [runId] });
-    await flow.client.runs.cancel(threadId, runId);
+    const before = outline(messagesIn((await flow.client.threads.getState(threadId)).values, "messages"));
+    const late = await stop(flow.proxy.url, threadId, { run_id: runId, action });
+    expect(late.body).toMatchObject({ outcome: expect.toBeOneOf(["stopped", "superseded"]), run_ids: [runId] });
+    await flow.client.runs.cancel(threadId, runId, false, action);
     call.release();
     await next.ended;
     expect((await call.closed.opened).early).toBe(false);
-    expect(outline(await conversation(flow.client, threadId)).at(-1)).toBe("ai: The answer.");
+    expect(outline(await conversation(flow.client, threadId))).toEqual([...before, "ai: The answer."]);
   });
 
   it.each(["the start first", "the stop first"])(
-    "sent together with the start, before the run id is known, it stops that run: %s (cases 1, 2, 3)",
+    "sent together with the start, before the run id is known, it stops that run: %s (cases 1, 3)",
     async (ahead) => {
       const { thread_id: threadId } = await flow.client.threads.create();
       flow.model.script("stop at once", { text: story, holdAfter: 5 });

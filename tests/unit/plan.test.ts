@@ -140,6 +140,41 @@ describe("a run that was cut", () => {
     expectSound(planned);
   });
 
+  it("beside a branch that has finished with calls: nobody runs them yet, so it speaks for itself", () => {
+    const asks = reply("a1", "I ask.", "c1");
+    const branches = made({
+      messages: [human, asks],
+      tasks: [task("t1", "agent", { result: { messages: [asks] } }), task("t2", "adviser")],
+      parts: [...began, said("s1", "Beside", "adviser:t2")],
+      modes: ["tools"],
+    });
+    const graph = { entry: ["agent", "adviser"], edges: { agent: "calls" as const, tools: ["agent"], adviser: [] } };
+    expect(spoken(stop(graph, branches)).slice(1).map(line)).toEqual(['ai "I ask."', "c1 cut", 'ai "Beside" stopped']);
+    expect(spoken(stop(graph, { ...branches, run: { ...branches.run, kwargs: {} } })).at(-1)?.id).toBe("s1");
+  });
+
+  it("keeps what was said word for word before, where the stream tells no task (case 20)", () => {
+    const parts: StreamPart[] = [
+      ...began,
+      { event: "messages", data: { event: "message-start", id: "m2" } },
+      {
+        event: "messages",
+        data: { event: "content-block-delta", index: 0, delta: { type: "text-delta", text: "Half" } },
+      },
+    ];
+    const messages = [human, reply("m1", "Half"), { ...human, id: "h2" }];
+    const planned = stop(graphs.react, made({ messages, tasks: [task("t1", "agent")], parts }));
+    expect(spoken(planned).map(line).slice(1)).toEqual(['ai "Half"', 'human "hello"', 'ai "Half" stopped']);
+  });
+
+  it("with all of its step's tasks at their ends: what the graph stored under another id stands once (case 18)", () => {
+    const ended = { result: { messages: [result("c1")] } };
+    const parts = [...began, said("m1", "I ask.", "agent:t1")];
+    const messages = [human, reply("renamed", "I ask.", "c1")];
+    const planned = stop(graphs.react, made({ messages, tasks: [task("t2", "tools", ended)], parts }));
+    expect(spoken(planned)).toEqual([...messages, result("c1")]);
+  });
+
   it("with answers in another order than the calls: they are put in order, results as they were (case 14)", () => {
     const outOfOrder = made({
       messages: [human, reply("a1", "I ask.", "c1", "c2", "c3")],

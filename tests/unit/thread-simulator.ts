@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import type { Cut, State, Task } from "../../proxy/core/cut.ts";
 import { isObject, type Message, messagesIn } from "../../proxy/core/message.ts";
 import { nextWrite, type Write } from "../../proxy/core/plan.ts";
@@ -10,6 +11,8 @@ export interface Graph {
   edges: Record<string, string[] | "calls">;
   /** How the conversation takes a write, where not as `add_messages` does. */
   reducer?: "append" | "replace";
+  /** Where it is in the state; `messages` unless it says otherwise. */
+  key?: string;
 }
 
 /**
@@ -28,6 +31,7 @@ export class ThreadSimulator {
   #runId?: string;
   /** Input that waits at the start. */
   #input?: unknown;
+  #isUpdated = false;
 
   constructor(graph: Graph, { values, tasks, metadata }: Pick<State, "values" | "tasks" | "metadata">) {
     this.#graph = graph;
@@ -39,11 +43,15 @@ export class ThreadSimulator {
   read(): State {
     const values = this.#tasks.reduce((shown, { result }) => this.#apply(shown, result), this.#values);
     const next = this.#tasks.filter(({ result }) => result == null).map(({ name }) => name);
-    const metadata = { ...(this.#runId ? { run_id: this.#runId } : {}), ...(this.#input ? { source: "input" } : {}) };
+    const metadata = {
+      ...(this.#runId ? { run_id: this.#runId } : {}),
+      ...(this.#isUpdated ? { source: this.#input ? "input" : "update" } : {}),
+    };
     return structuredClone({ values, next: [...new Set(next)], tasks: this.#tasks, metadata });
   }
 
   write({ values, asNode }: Write): void {
+    this.#isUpdated = true;
     if (asNode === "__end__") {
       if (values !== null) throw new Error("400: only null can be written as __end__");
       const finished = this.#tasks.filter(({ result }) => result != null);
@@ -66,7 +74,7 @@ export class ThreadSimulator {
   #after(node: string): string[] {
     const edges = this.#graph.edges[node] ?? [];
     if (edges !== "calls") return edges;
-    const last = messagesIn(this.#values, "messages").at(-1);
+    const last = messagesIn(this.#values, this.#graph.key ?? "messages").at(-1);
     return last?.type === "ai" && last.tool_calls?.length ? ["tools"] : [];
   }
 
@@ -144,15 +152,15 @@ function addMessages(left: Message[], right: Message[]): Message[] {
 
 /** A recorded state shows what its finished tasks would add; here that is taken out again. */
 function without(values: Record<string, unknown>, tasks: Task[]): Record<string, unknown> {
-  const pending = new Set(
-    tasks.flatMap(({ result }) =>
-      isObject(result) ? Object.keys(result).flatMap((key) => messagesIn(result, key).map(({ id }) => id)) : [],
-    ),
+  const added = tasks.flatMap(({ result }) =>
+    isObject(result) ? Object.keys(result).flatMap((key) => messagesIn(result, key)) : [],
   );
+  const isAdded = (item: unknown) =>
+    added.some((one) => (one.id ? isObject(item) && item.id === one.id : isDeepStrictEqual(one, item)));
   return Object.fromEntries(
     Object.entries(values).map(([key, value]) => [
       key,
-      Array.isArray(value) ? value.filter((item) => !(isObject(item) && pending.has(item.id as string))) : value,
+      Array.isArray(value) ? value.filter((item) => !isAdded(item)) : value,
     ]),
   );
 }
