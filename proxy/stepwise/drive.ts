@@ -1,13 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Client, Run } from "@langchain/langgraph-sdk";
-import type { State } from "../core/cut.ts";
+import type { Run } from "@langchain/langgraph-sdk";
 import { ProxyError } from "../errors.ts";
-import type { RunBody } from "../sse/modes.ts";
-import { readState, stateAt } from "../stop/reconcile.ts";
+import { readState } from "../stop/reconcile.ts";
 import { isTerminal } from "../stop/settle.ts";
 import { statusOf } from "../upstream.ts";
-import { type Chain, isLeftBy, type Standing, stopsQueue } from "./chain.ts";
-import { clearFlags, flagsOf } from "./flags.ts";
+import { type Chain, stopsQueue } from "./chain.ts";
+import type { DriveServices, Ending } from "./drive-services.ts";
+import { finish, wasCancelled } from "./finish.ts";
+import { flagsOf } from "./flags.ts";
 import { readChain } from "./read-chain.ts";
 import { standingIn } from "./standing.ts";
 import { mostSteps, nextStep, templateOf } from "./step-body.ts";
@@ -20,26 +20,6 @@ const restedEnough = 2000;
 const pause = 200;
 /** So long a server may fail before a drive gives up, in milliseconds; the next who asks for the run drives on. */
 const patience = 20_000;
-
-/** How a run has ended: `over` by itself. */
-export type Ending = "over" | "paused" | "stopped";
-
-/** What driving needs; all in the name of whoever asked for it. */
-export interface DriveServices {
-  client: Client;
-  /** Creates a run with this body; throws the server's refusal as the SDK would. */
-  create: (body: RunBody) => Promise<string>;
-  /** Honours the stop that somebody has asked for, at the boundary where the chain rests. */
-  honour: (chain: Chain) => Promise<void>;
-  /** Whether the server calls the thread what it is, the run being over; if not, `tidy` sees to it. */
-  isTidy: () => Promise<boolean>;
-  tidy: (first: Run) => Promise<void>;
-  /** Resolves when a run that was cancelled is dealt with. */
-  settled: (run: Run) => Promise<unknown>;
-  /** Whether nobody carries the step out any more. */
-  isAbandoned: (run: Run) => Promise<boolean>;
-  signal: AbortSignal;
-}
 
 /**
  * One run that is driven step by step, as this replica sees it: it creates
@@ -56,13 +36,10 @@ export class Drive {
   readonly steps: StepList;
   #drives: boolean;
   #restingSince?: number;
-  /** A stop was asked for. */
-  #flagged = false;
   /** Stops that were asked for of the whole thread, by their flags' ids. */
   #ofThread = new Set<string>();
   /** How many wait for the run's end, and have to know of such stops. */
   #waiting = 0;
-  /** The run was cancelled in the server's queue, or behind the proxy's back. */
   #cancelled = false;
   /** Resolves when the run is over, however it ended. */
   readonly over: Promise<Ending>;
@@ -130,10 +107,14 @@ export class Drive {
     if (known && standing !== "resting") return undefined;
     // Looked for last: whoever raises one later waits until the next step is begun, or refused.
     const flags = await this.#flags();
-    if (standing !== "resting") return await this.#end(chain, standing, state, flags);
+    if (standing !== "resting") {
+      this.#cancelled = wasCancelled(chain);
+      const mayTidy = () => this.#drives || this.#hasRested();
+      const left = { standing, state, flags, mayTidy };
+      return (await finish(this.#services, this.#threadId, chain, left)) ?? (await this.#wait());
+    }
     if (flags.length > 0) return await this.#letStop(chain);
     if (chain.steps.length >= mostSteps(templateOf(chain.first))) {
-      this.#flagged = true;
       await this.#services.honour(chain);
       return undefined;
     }
@@ -181,31 +162,8 @@ export class Drive {
 
   /** Somebody is about to honour the stop; if he has died, we do. */
   async #letStop(chain: Chain): Promise<undefined> {
-    this.#flagged = true;
     if (this.#hasRested()) await this.#services.honour(chain);
     else await this.#wait();
-  }
-
-  async #end(chain: Chain, standing: Standing, state: State, flags: Run[]): Promise<Ending | undefined> {
-    const { client, isTidy, tidy, settled } = this.#services;
-    if (chain.last.status === "interrupted") {
-      this.#cancelled = true;
-      await settled(chain.last);
-    } else if (isDone(chain, state) && !(await isTidy())) {
-      if (!this.#drives && !this.#hasRested()) return await this.#wait();
-      await tidy(chain.first);
-    }
-    await clearFlags(client, this.#threadId, flags);
-    if (standing === "paused") return "paused";
-    const isStopped = this.#flagged || this.#cancelled || (await this.#wasLetGo(chain.last, state));
-    return isStopped ? "stopped" : "over";
-  }
-
-  /** Whether somebody has written to the thread while something was still to come: another replica has honoured a stop. */
-  async #wasLetGo(last: Run, state: State): Promise<boolean> {
-    const before = state.parent_checkpoint?.checkpoint_id;
-    if (last.status !== "success" || isLeftBy(last, state) || !before) return false;
-    return (await stateAt(this.#services.client, this.#threadId, before)).next.length > 0;
   }
 
   #hasRested(): boolean {
@@ -229,7 +187,3 @@ function newHint(): { opened: Promise<void>; open: () => void } {
   });
   return { opened, open };
 }
-
-/** It has come to its end, and nobody has written since. */
-const isDone = ({ last, overtaken }: Chain, state: State): boolean =>
-  last.status === "success" && !overtaken && state.next.length === 0 && isLeftBy(last, state);

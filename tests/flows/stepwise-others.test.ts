@@ -209,6 +209,34 @@ describe.concurrent("a run that is to be driven, and waits in the queue", () => 
   });
 });
 
+describe.concurrent("a step that was asked for before a stop, and comes to the server after it", () => {
+  it("begins no node, and the conversation goes on", async (test) => {
+    const prompt = "asked for in time";
+    const driver = await replicaThatIsHeldAt(test, "POST /threads/:t/runs");
+    const { threadId, ended, call, scripts, runId } = await heldAt(flow, "draft", prompt, { url: driver.url });
+    call?.release();
+    await driver.came();
+    expect((await stop(flow.proxy.url, threadId)).body).toMatchObject({ outcome: "stopped", run_ids: [runId] });
+    driver.goOn();
+    await ended;
+    await until(async () => {
+      const runs = await flow.direct.runs.list(threadId);
+      console.log(
+        "RESULT",
+        JSON.stringify(runs.map((r) => [r.status])),
+        JSON.stringify((await flow.direct.threads.get(threadId)).status),
+      );
+      expect(runs.every(({ status }) => status !== "pending" && status !== "running")).toBe(true);
+    });
+    expect(scripts.review?.calls).toEqual([]);
+    expect(outline(await conversation(flow.client, threadId)).slice(1)).toEqual(spokenBy("draft"));
+    flow.model.script(`after ${prompt}`, { text: ["Gladly."] });
+    await send(flow.client, threadId, `after ${prompt}`, { graph: "pipeline" }).ended;
+    const said = outline(await conversation(flow.client, threadId));
+    expect(said.slice(1)).toEqual([...spokenBy("draft"), `human: after ${prompt}`, ...thrice]);
+  });
+});
+
 describe.concurrent("a message that takes its place", () => {
   it("takes the turn back, if that is its strategy", async () => {
     const prompt = "taken back";
