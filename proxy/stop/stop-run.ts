@@ -20,6 +20,7 @@ import { isTerminal, settle } from "./settle.ts";
 import type { Snapshots } from "./snapshots.ts";
 import { ifThere } from "./step-ends.ts";
 import { finished, gone } from "./stop-answer.ts";
+import { leftToOthers } from "./stopped-elsewhere.ts";
 
 /** `stopped`; `finished`: it ended by itself; `superseded`: a newer run owns the thread. */
 export type Outcome = "stopped" | "finished" | "superseded";
@@ -51,8 +52,24 @@ export async function stopRun(
   run: Run,
   stop: Stop,
 ): Promise<StopResult> {
-  const { snapshots, settings } = services;
   if (isTemporary(run)) return await letGo(client, services, threadId, run);
+  try {
+    if (stop.reason === "user") await leftToOthers(client, threadId, run, stop.preferredKey);
+    return await keepOrTakeBack(client, services, threadId, run, stop);
+  } catch (error) {
+    if (statusOf(error) !== 404 || (await ifThere(client.runs.get(threadId, run.run_id)))) throw error;
+    return { ...gone, values: (await readState(client, threadId)).values };
+  }
+}
+
+async function keepOrTakeBack(
+  client: Client,
+  services: StopRunServices,
+  threadId: string,
+  run: Run,
+  stop: Stop,
+): Promise<StopResult> {
+  const { snapshots, settings } = services;
   const settled = await cancel(client, services, threadId, run);
   if (await isOvertaken(client, threadId, run)) {
     snapshots.drop(client, settled);
