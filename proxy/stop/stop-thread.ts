@@ -13,7 +13,6 @@ import { isTerminal } from "./settle.ts";
 import { ifThere } from "./step-ends.ts";
 import { finished, gone, type StopAnswer, type StoppedRun, sumUp } from "./stop-answer.ts";
 import type { StopResult } from "./stop-run.ts";
-import { leftToOthers } from "./stopped-elsewhere.ts";
 
 /** What is to be stopped of a thread, and how. */
 export interface ThreadStop {
@@ -75,11 +74,7 @@ export async function stopThread(
   if (!("first" in found)) return found;
   const { first, queued, answer } = found;
   if (answer) return await answer;
-  let now = await stepEnds.ended(client, threadId, first);
-  if (now?.status === "interrupted") {
-    await leftToOthers(client, threadId, now, stops.preferredKey);
-    now = await ifThere(client.runs.get(threadId, first.run_id));
-  }
+  const now = await stepEnds.ended(client, threadId, first);
   return await threads.stopping(threadId, async () => {
     // Somebody has stopped it meanwhile, and perhaps taken it back.
     const last = stops.lastOn(threadId);
