@@ -27,6 +27,9 @@ const mostValues = 6;
 /** So long a write that the server doesn't take is tried again, in milliseconds. */
 const patience = 15_000;
 
+/** With what the Python server answers, beside 500, when an edge of the graph throws. */
+const asOwnFault = [400, 422];
+
 /**
  * Writes what `plan` asks for, reading the head again after each write, until it asks for nothing.
  *
@@ -35,6 +38,9 @@ const patience = 15_000;
  * may have been carried out all the same, so the head says what is still to do.
  * Throws the last failure after 15 s of them; and where a write does not bring
  * the thread nearer, before it is made again. `first` is the head, if it has just been read.
+ *
+ * The edges from a node that was cut may want what it had yet to write, and
+ * fail, and the write with them. So what fails as a node is tried as the start.
  */
 export async function reconcile(
   client: ReconcileClient,
@@ -45,11 +51,13 @@ export async function reconcile(
 ): Promise<Reconciled> {
   let deadline: number | undefined;
   let known = first;
+  let fromStart = false;
   const written = new Set<string>();
   for (let writes = 0; writes < mostWrites; ) {
     const state = known ?? (await readState(client, threadId));
     known = undefined;
-    const write = plan(state);
+    const planned = plan(state);
+    const write = planned && fromStart && followsEdges(planned) ? { ...planned, asNode: "__start__" } : planned;
     if (!write) return { state, superseded: false };
     if (write.values && (written.size === mostValues || written.has(JSON.stringify(write)))) throw inVain(threadId);
     const askedAt = Date.now();
@@ -64,8 +72,10 @@ export async function reconcile(
       deadline = undefined;
     } catch (error) {
       const status = statusOf(error) ?? 502;
-      if (status < 500 && status !== 409) throw error;
+      const mayBeEdges = followsEdges(write);
+      if (status < 500 && status !== 409 && !(mayBeEdges && asOwnFault.includes(status))) throw error;
       if (status === 409 && (await hasOtherActiveRun(client, threadId, runId))) return { state, superseded: true };
+      if (status !== 409) fromStart = mayBeEdges;
       deadline ??= askedAt + patience;
       if (Date.now() > deadline) throw status === 409 ? keptBusy(threadId, error) : error;
       await delay(status === 409 ? 50 : 250);
@@ -74,6 +84,9 @@ export async function reconcile(
   const message = `Thread ${threadId} still has pending steps after ${mostWrites} writes.`;
   throw new ProxyError(502, "upstream_failed", message);
 }
+
+/** Whether it is written as a node of the graph's own, whose edges are then followed. */
+const followsEdges = ({ values, asNode }: Write): boolean => values !== null && !(asNode ?? "__").startsWith("__");
 
 const inVain = (threadId: string): ProxyError =>
   new ProxyError(502, "upstream_failed", `Thread ${threadId} does not keep what is written to it as it is written.`);
