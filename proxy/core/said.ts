@@ -1,6 +1,6 @@
 import { answersIn } from "./answers.ts";
 import type { Task } from "./cut.ts";
-import { callsAtEnd, isBesideTools, type Level, levelWithin } from "./level.ts";
+import { callsAtEnd, hasToolsAlone, isBesideTools, type Level, levelWithin } from "./level.ts";
 import { isRemembered, placed, sinceAsked } from "./memory.ts";
 import { isAI, type Message, textOf, typeOf } from "./message.ts";
 import type { Origin, Streamed, Transcript } from "./transcript.ts";
@@ -86,7 +86,8 @@ function isSaid(streamed: Streamed, left: Left): boolean {
     if (isGraph) level = task && levelWithin(task, left.messagesKey);
     if (level === null) return false;
   }
-  return true;
+  const speaker = path.length > 1 ? inner.at(-1) : rootTask;
+  return speaker !== undefined || !level || !hasToolsAlone(level);
 }
 
 /**
