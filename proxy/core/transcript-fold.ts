@@ -239,6 +239,8 @@ export class TranscriptFold {
     const message = new ProtocolMessage(start);
     const id = message.id ?? `without an id, ${speaker}`;
     this.#speaking.set(speaker, message);
+    // JS shows in the same way what a node says in another's name.
+    if (typeof start.role === "string" && !isAI({ type: start.role })) return;
     const metadata = { langgraph_checkpoint_ns: namespace.join("|") };
     this.#put(id, { message: message.toMessage(), fromChunks: true, metadata, protocol: message, headless });
   }

@@ -175,6 +175,20 @@ describe("a run that was cut", () => {
     expect(spoken(planned).map(line).slice(1)).toEqual(['ai "Half"', 'human "hello"', 'ai "Half" stopped']);
   });
 
+  it("by a model that gives no ids: what it said before in the same node stays beside what it was saying", () => {
+    const event = (data: object, call: number): StreamPart => ({
+      event: "messages|agent:t1",
+      data: { run_id: `call ${call}`, ...data },
+    });
+    const speech = (call: number, text: string) => [
+      event({ event: "message-start" }, call),
+      event({ event: "content-block-delta", index: 0, delta: { type: "text-delta", text } }, call),
+    ];
+    const parts = [...began, ...speech(1, "A draft."), event({ event: "message-finish" }, 1), ...speech(2, "Revis")];
+    const planned = stop(graphs.react, made({ tasks: [task("t1", "agent")], parts }));
+    expect(spoken(planned).map(line).slice(1)).toEqual(['ai "A draft."', 'ai "Revis" stopped']);
+  });
+
   it.each([
     ["in the user's name", [{ ...human, id: "x", name: "researcher", content: "Findings." }]],
     ["nowhere", []],
@@ -284,6 +298,15 @@ describe("a call of a reply that no step has returned", () => {
     const search = { id: "c2", name: "search", args: "{}", index: 1 };
     const started = { event: "tools", data: { event: "on_tool_start", toolCallId: "c2", name: "search" } };
     expect(fateOf([...calling([pay, search]), started])).toBe('agent ← ai "I ask.", c1 cut, c2 cut');
+  });
+
+  it("may have had effects though another call to its tool has begun, where the stream's beginning is lost", () => {
+    const messages = [human, reply("a1", "I ask.", "c1", "c2")];
+    const begins: StreamPart = { event: "tools", data: { event: "on_tool_start", toolCallId: "c2", name: "probe" } };
+    const fatesIn = (parts: StreamPart[]) =>
+      spoken(stop(graphs.react, made({ messages, tasks: [task("t1", "tools")], parts, modes: ["tools"] }))).slice(2);
+    expect(fatesIn([...began, begins]).map(line)).toEqual(["c1 never-started", "c2 cut"]);
+    expect(fatesIn([begins]).map(line)).toEqual(["c1 cut", "c2 cut"]);
   });
 });
 
