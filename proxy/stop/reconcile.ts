@@ -27,7 +27,10 @@ const mostValues = 6;
 /** So long a write that the server doesn't take is tried again, in milliseconds. */
 const patience = 15_000;
 
-/** With what the Python server answers, beside 500, when an edge of the graph throws. */
+/** Every graph but one of the functional API can be written to as its start. */
+const start = "__start__";
+
+/** With what servers answer, beside 500, when an edge of the graph throws. */
 const asOwnFault = [400, 422];
 
 /**
@@ -52,12 +55,15 @@ export async function reconcile(
   let deadline: number | undefined;
   let known = first;
   let fromStart = false;
+  /** As which nodes the server has refused to write. */
+  const refused = new Set<string | undefined>();
   const written = new Set<string>();
   for (let writes = 0; writes < mostWrites; ) {
     const state = known ?? (await readState(client, threadId));
     known = undefined;
     const planned = plan(state);
-    const write = planned && fromStart && followsEdges(planned) ? { ...planned, asNode: "__start__" } : planned;
+    const isByNode = planned !== undefined && followsEdges(planned);
+    const write: Write | undefined = isByNode && fromStart ? { ...planned, asNode: start } : planned;
     if (!write) return { state, superseded: false };
     if (write.values && (written.size === mostValues || written.has(JSON.stringify(write)))) throw inVain(threadId);
     const askedAt = Date.now();
@@ -72,10 +78,12 @@ export async function reconcile(
       deadline = undefined;
     } catch (error) {
       const status = statusOf(error) ?? 502;
-      const mayBeEdges = followsEdges(write);
-      if (status < 500 && status !== 409 && !(mayBeEdges && asOwnFault.includes(status))) throw error;
+      const isRefusal = status < 500 && status !== 409;
+      const mayBeEdges = isByNode && (status >= 500 || asOwnFault.includes(status)) && !refused.has(write.asNode);
+      if (isRefusal && !mayBeEdges) throw error;
+      if (isRefusal) refused.add(write.asNode);
       if (status === 409 && (await hasOtherActiveRun(client, threadId, runId))) return { state, superseded: true };
-      if (status !== 409) fromStart = mayBeEdges;
+      if (mayBeEdges) fromStart = write.asNode !== start && !refused.has(start);
       deadline ??= askedAt + patience;
       if (Date.now() > deadline) throw status === 409 ? keptBusy(threadId, error) : error;
       await delay(status === 409 ? 50 : 250);

@@ -91,13 +91,21 @@ describe("reconciling a thread", () => {
     expect(client.writes).toEqual([{ ...half, asNode: "__start__" }, letGo]);
   });
 
-  it("goes in as its node again where the start takes it as little", async () => {
+  it.each([[[500, 500]], [[500, 400, 500, 500]], [[400, 500]]])(
+    "goes in as its node again where the start takes it as little: %j",
+    async (answers) => {
+      const half: Write = { values: { messages: ["half"] }, asNode: "agent" };
+      const client = fake({ answers });
+      await reconcile(client, "t", "r1", () => (client.writes.length === 0 ? half : undefined));
+      expect(client.writes).toEqual([half]);
+    },
+  );
+
+  it("is the caller's to know where the server refuses it as either", async () => {
     const half: Write = { values: { messages: ["half"] }, asNode: "agent" };
-    const client = fake({ answers: [500, 500] });
-    await reconcile(client, "t", "r1", () => (client.writes.length === 0 ? half : undefined));
-    expect(client.writes).toEqual([half]);
-    const refusing = fake({ answers: [400, 400] });
+    const refusing = fake({ answers: [400, 400, 400] });
     await expect(reconcile(refusing, "t", "r1", () => half)).rejects.toMatchObject({ status: 400 });
+    await expect(reconcile(fake({ answers: [403] }), "t", "r1", () => half)).rejects.toMatchObject({ status: 403 });
   });
 
   it("gives up on a thread that does not keep what is written, without writing it again", async () => {
