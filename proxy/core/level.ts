@@ -42,3 +42,7 @@ export function callsAtEnd({ messages: all, added }: Level): string[] {
 export function isBesideTools({ tasks }: Level, task: { id?: string; name: string }, isGraph: boolean): boolean {
   return tasks.some(({ id, name }) => id !== task.id && (name === "tools" || (!isGraph && name !== task.name)));
 }
+
+/** Whether tools are all that was at work: then whoever speaks there, where the stream names no node, speaks in one. */
+export const hasToolsAlone = ({ tasks }: Level): boolean =>
+  tasks.length > 0 && tasks.every(({ name }) => name === "tools");

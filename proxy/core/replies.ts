@@ -16,15 +16,24 @@ export interface CutReply {
 export function cutReplies(messages: Message[], cut: Cut): CutReply[] {
   if (cut.keep === "nothing") return [];
   const present = new Set(messages.map(({ id }) => id));
+  const named = new Set<string>();
   return cut.said.flatMap((streamed): CutReply[] => {
-    const { path, task = "", inner = [] } = streamed.origin;
-    // One without an id is known by where it was said.
-    const id = streamed.message.id ?? stableId(cut.runId, "reply", ...path, task, ...inner.map(String));
+    const id = streamed.message.id ?? idByPlace(streamed, cut, named);
+    named.add(id);
     const safe = present.has(id) ? undefined : safeMessage(streamed);
     if (!safe) return [];
     const { streaming = false, answers = [] } = streamed;
     return [{ reply: mark({ ...safe, id }, streamed, cut), unheard: streaming, answers }];
   });
+}
+
+/** One without an id is known by where it was said, and by how many were said there before. */
+function idByPlace({ origin }: Streamed, { runId }: Cut, named: ReadonlySet<string>): string {
+  const { path, task = "", inner = [] } = origin;
+  const place = [runId, "reply", ...path, task, ...inner.map(String)];
+  const ids = [stableId(...place)];
+  while (named.has(ids[0] ?? "")) ids.unshift(stableId(...place, `${ids.length}`));
+  return ids[0] ?? "";
 }
 
 /** Puts the stop on a reply that was cut; a reply that had ended is never marked, unless some of it is missing. */

@@ -1,6 +1,6 @@
 import { answersIn } from "./answers.ts";
 import type { Task } from "./cut.ts";
-import { callsAtEnd, isBesideTools, type Level, levelWithin } from "./level.ts";
+import { callsAtEnd, hasToolsAlone, isBesideTools, type Level, levelWithin } from "./level.ts";
 import { isRemembered, placed, sinceAsked } from "./memory.ts";
 import { isAI, type Message, textOf, typeOf } from "./message.ts";
 import type { Origin, Streamed, Transcript } from "./transcript.ts";
@@ -86,20 +86,23 @@ function isSaid(streamed: Streamed, left: Left): boolean {
     if (isGraph) level = task && levelWithin(task, left.messagesKey);
     if (level === null) return false;
   }
-  return true;
+  const speaker = path.length > 1 ? inner.at(-1) : rootTask;
+  return speaker !== undefined || !level || !hasToolsAlone(level);
 }
 
 /**
  * Where the stream names no task, or a stop that was left in the middle has
  * written over those that were cut, those count that were heard in the middle
  * of a reply, the last that spoke, and who spoke in the same step as that;
- * unless what they said stands there under another id.
+ * unless what they said stands there under another id, or in a step that is
+ * known to have ended: then the graph has made of it what it would.
  */
 function isOfCutTask(streamed: Streamed, { root, transcript, isThrough, isUpdated }: Left): boolean {
   const { origin } = streamed;
   const isPending = ({ task }: Origin) => root.tasks.some(({ id }) => id === task);
   if (isThrough) return false;
   if (isPending(origin)) return true;
+  if (origin.task === undefined && streamed.ended) return false;
   if (root.tasks.length > 0 && isRemembered(origin)) return false;
   const { replies } = transcript;
   const isOver = root.tasks.length > 0 && (!isUpdated || replies.some((other) => isPending(other.origin)));

@@ -124,7 +124,8 @@ export const movedId = (id: string, { runId }: Cut): string => stableId(runId, "
 /** The answer to a call of the reply, by what the stream told of its calls. */
 function answer(call: ToolCall, reply: Message, told: Transcript["calls"], isUnheard: boolean, cut: Cut): Message {
   const others = (reply.tool_calls ?? []).filter(({ name }) => name === call.name);
-  const startsAreKnown = others.some(({ id }) => told.get(id ?? "")?.fromEvents);
+  // Of a stream that has a gap the start may be missing.
+  const startsAreKnown = cut.transcript.whole && others.some(({ id }) => told.get(id ?? "")?.fromEvents);
   const isDismissed = cut.dismiss === true && isAskedAbout(call, reply, cut.tasks);
   const unheard = isUnheard || isDismissed || cut.transcript.nothingBegan === true;
   return answerTo(call, reply, { trace: told.get(call.id ?? ""), unheard, startsAreKnown }, cut.runId);

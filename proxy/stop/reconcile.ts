@@ -27,6 +27,12 @@ const mostValues = 6;
 /** So long a write that the server doesn't take is tried again, in milliseconds. */
 const patience = 15_000;
 
+/** Every graph but one of the functional API can be written to as its start. */
+const start = "__start__";
+
+/** With what servers answer, beside 500, when an edge of the graph throws. */
+const asOwnFault = [400, 422];
+
 /**
  * Writes what `plan` asks for, reading the head again after each write, until it asks for nothing.
  *
@@ -35,6 +41,9 @@ const patience = 15_000;
  * may have been carried out all the same, so the head says what is still to do.
  * Throws the last failure after 15 s of them; and where a write does not bring
  * the thread nearer, before it is made again. `first` is the head, if it has just been read.
+ *
+ * The edges from a node that was cut may want what it had yet to write, and
+ * fail, and the write with them. So what fails as a node is tried as the start.
  */
 export async function reconcile(
   client: ReconcileClient,
@@ -45,11 +54,16 @@ export async function reconcile(
 ): Promise<Reconciled> {
   let deadline: number | undefined;
   let known = first;
+  let fromStart = false;
+  /** As which nodes the server has refused to write. */
+  const refused = new Set<string | undefined>();
   const written = new Set<string>();
   for (let writes = 0; writes < mostWrites; ) {
     const state = known ?? (await readState(client, threadId));
     known = undefined;
-    const write = plan(state);
+    const planned = plan(state);
+    const isByNode = planned !== undefined && followsEdges(planned);
+    const write: Write | undefined = isByNode && fromStart ? { ...planned, asNode: start } : planned;
     if (!write) return { state, superseded: false };
     if (write.values && (written.size === mostValues || written.has(JSON.stringify(write)))) throw inVain(threadId);
     const askedAt = Date.now();
@@ -64,8 +78,12 @@ export async function reconcile(
       deadline = undefined;
     } catch (error) {
       const status = statusOf(error) ?? 502;
-      if (status < 500 && status !== 409) throw error;
+      const isRefusal = status < 500 && status !== 409;
+      const mayBeEdges = isByNode && (status >= 500 || asOwnFault.includes(status)) && !refused.has(write.asNode);
+      if (isRefusal && !mayBeEdges) throw error;
+      if (isRefusal) refused.add(write.asNode);
       if (status === 409 && (await hasOtherActiveRun(client, threadId, runId))) return { state, superseded: true };
+      if (mayBeEdges) fromStart = write.asNode !== start && !refused.has(start);
       deadline ??= askedAt + patience;
       if (Date.now() > deadline) throw status === 409 ? keptBusy(threadId, error) : error;
       await delay(status === 409 ? 50 : 250);
@@ -74,6 +92,9 @@ export async function reconcile(
   const message = `Thread ${threadId} still has pending steps after ${mostWrites} writes.`;
   throw new ProxyError(502, "upstream_failed", message);
 }
+
+/** Whether it is written as a node of the graph's own, whose edges are then followed. */
+const followsEdges = ({ values, asNode }: Write): boolean => values !== null && !(asNode ?? "__").startsWith("__");
 
 const inVain = (threadId: string): ProxyError =>
   new ProxyError(502, "upstream_failed", `Thread ${threadId} does not keep what is written to it as it is written.`);

@@ -32,6 +32,14 @@ const began: StreamPart[] = [
   { event: "values", data: {} },
 ];
 
+/** A reply of the Python server's v2 protocol, which names no node. */
+const told = (data: object): StreamPart => ({ event: "messages", data: { params: { namespace: [], data } } });
+const begun = (id: string, text: string): StreamPart[] => [
+  told({ event: "message-start", id }),
+  told({ event: "content-block-delta", index: 0, delta: { type: "text-delta", text } }),
+];
+const finished = told({ event: "message-finish" });
+
 interface Made extends Partial<State> {
   messages?: Message[];
   parts?: StreamPart[];
@@ -167,6 +175,46 @@ describe("a run that was cut", () => {
     expect(spoken(planned).map(line).slice(1)).toEqual(['ai "Half"', 'human "hello"', 'ai "Half" stopped']);
   });
 
+  it("by a model that gives no ids: what it said before in the same node stays beside what it was saying", () => {
+    const event = (data: object, call: number): StreamPart => ({
+      event: "messages|agent:t1",
+      data: { run_id: `call ${call}`, ...data },
+    });
+    const speech = (call: number, text: string) => [
+      event({ event: "message-start" }, call),
+      event({ event: "content-block-delta", index: 0, delta: { type: "text-delta", text } }, call),
+    ];
+    const parts = [...began, ...speech(1, "A draft."), event({ event: "message-finish" }, 1), ...speech(2, "Revis")];
+    const planned = stop(graphs.react, made({ tasks: [task("t1", "agent")], parts }));
+    expect(spoken(planned).map(line).slice(1)).toEqual(['ai "A draft."', 'ai "Revis" stopped']);
+  });
+
+  it.each([
+    ["in the user's name", [{ ...human, id: "x", name: "researcher", content: "Findings." }]],
+    ["nowhere", []],
+  ])(
+    "says nothing of a step that had ended, where the stream tells no task, and the graph stored it %s",
+    (_, stored) => {
+      const values = (namespace: string[] = []): StreamPart => ({ event: "values", data: { params: { namespace } } });
+      const first = [...begun("m1", "Findings."), finished];
+      const researched = { messages: [human, ...stored], tasks: [task("t2", "agent")] };
+      const parts = [...began, values(), ...first, values(), ...begun("m2", "Half")];
+      expect(stop(graphs.react, made({ ...researched, parts })).writes).toEqual(['agent ← ai "Half" stopped']);
+      // Nothing of these shows that the step had ended: values of a graph within, of a pause, and of another try.
+      const both = ['agent ← ai "Findings.", ai "Half" stopped'];
+      for (const between of [[], [values(["team:t9"])], [...began.slice(0, 1), values()]]) {
+        const open = [...began, values(), ...first, ...between, ...begun("m2", "Half")];
+        expect(
+          stop(graphs.react, made({ messages: [human], tasks: [task("t2", "agent")], parts: open })).writes,
+        ).toEqual(both);
+      }
+      const paused = [...began, values(), ...first, values()];
+      expect(
+        stop(graphs.react, made({ messages: [human], tasks: [task("t1", "agent")], parts: paused })).writes,
+      ).toEqual(['agent ← ai "Findings."']);
+    },
+  );
+
   it("with all of its step's tasks at their ends: what the graph stored under another id stands once (case 18)", () => {
     const ended = { result: { messages: [result("c1")] } };
     const parts = [...began, said("m1", "I ask.", "agent:t1")];
@@ -250,6 +298,15 @@ describe("a call of a reply that no step has returned", () => {
     const search = { id: "c2", name: "search", args: "{}", index: 1 };
     const started = { event: "tools", data: { event: "on_tool_start", toolCallId: "c2", name: "search" } };
     expect(fateOf([...calling([pay, search]), started])).toBe('agent ← ai "I ask.", c1 cut, c2 cut');
+  });
+
+  it("may have had effects though another call to its tool has begun, where the stream's beginning is lost", () => {
+    const messages = [human, reply("a1", "I ask.", "c1", "c2")];
+    const begins: StreamPart = { event: "tools", data: { event: "on_tool_start", toolCallId: "c2", name: "probe" } };
+    const fatesIn = (parts: StreamPart[]) =>
+      spoken(stop(graphs.react, made({ messages, tasks: [task("t1", "tools")], parts, modes: ["tools"] }))).slice(2);
+    expect(fatesIn([...began, begins]).map(line)).toEqual(["c1 never-started", "c2 cut"]);
+    expect(fatesIn([begins]).map(line)).toEqual(["c1 cut", "c2 cut"]);
   });
 });
 

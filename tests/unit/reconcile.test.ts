@@ -78,6 +78,36 @@ describe("reconciling a thread", () => {
     await expect(reconcile(fake({ answers: [status] }), "t", "r1", plan)).rejects.toMatchObject({ status });
   });
 
+  it.each([400, 422, 500])("goes in by the start where the edges of the cut node fail: %d", async (status) => {
+    const half: Write = { values: { messages: ["half"] }, asNode: "planner" };
+    const client = fake({ steps: 2 });
+    const { updateState } = client.threads;
+    client.threads.updateState = async (threadId, options) => {
+      if (options.asNode === "planner") throw Object.assign(new Error("KeyError('plan')"), { status });
+      return await updateState(threadId, options);
+    };
+    const twice = (state: State) => (client.writes.length === 0 ? half : plan(state));
+    expect(await reconcile(client, "t", "r1", twice)).toMatchObject({ state: { next: [] }, superseded: false });
+    expect(client.writes).toEqual([{ ...half, asNode: "__start__" }, letGo]);
+  });
+
+  it.each([[[500, 500]], [[500, 400, 500, 500]], [[400, 500]]])(
+    "goes in as its node again where the start takes it as little: %j",
+    async (answers) => {
+      const half: Write = { values: { messages: ["half"] }, asNode: "agent" };
+      const client = fake({ answers });
+      await reconcile(client, "t", "r1", () => (client.writes.length === 0 ? half : undefined));
+      expect(client.writes).toEqual([half]);
+    },
+  );
+
+  it("is the caller's to know where the server refuses it as either", async () => {
+    const half: Write = { values: { messages: ["half"] }, asNode: "agent" };
+    const refusing = fake({ answers: [400, 400, 400] });
+    await expect(reconcile(refusing, "t", "r1", () => half)).rejects.toMatchObject({ status: 400 });
+    await expect(reconcile(fake({ answers: [403] }), "t", "r1", () => half)).rejects.toMatchObject({ status: 403 });
+  });
+
   it("gives up on a thread that does not keep what is written, without writing it again", async () => {
     const client = fake({ steps: 0 });
     const again: Write = { values: { messages: ["kept nowhere"] }, asNode: "agent" };

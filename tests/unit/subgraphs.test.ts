@@ -143,6 +143,20 @@ describe("what is said inside of a tool", () => {
     expect(written(told)).toEqual(answered);
   });
 
+  it("is the tool's own business where the stream names no node, and tools alone were at work (case 11)", () => {
+    const thinking = (namespace: string[]): StreamPart[] =>
+      [
+        { event: "message-start", id: "e1" },
+        { event: "content-block-delta", index: 0, delta: { type: "text-delta", text: "Expert thinks" } },
+      ].map((data) => ({ event: "messages", data: { params: { namespace, data } } }));
+    const messages = [human, reply("m1", "I ask.", "c1")];
+    expect(written({ messages, tasks: [task("t1", "tools")], parts: thinking([]) })).toEqual(["c1 cut"]);
+    const beside = [task("t1", "tools"), task("t2", "adviser")];
+    expect(written({ messages, tasks: beside, parts: thinking([]) })).toEqual(["c1 cut", 'ai "Expert thinks" stopped']);
+    const within = [task("t1", "team", inner([reply("m1", "I ask.", "c1")], [task("y", "tools")]))];
+    expect(written({ tasks: within, parts: thinking(["team:t1"]) })).toEqual(['ai "I ask."', "c1 cut"]);
+  });
+
   it("is the conversation's where the stream would tell of tools, and tells of none that runs", () => {
     const speaks = said("m2", "The answer is", "act_and_answer:t1", 2);
     const messages = [human, reply("m1", "I ask.", "c1")];

@@ -250,6 +250,20 @@ describe("chunks", () => {
     expect(said(fold([metadata, ...parts]))).toEqual(['agent: "ab"…', 'other: "x"…']);
   });
 
+  it("that a node says in the user's name are no reply in the v2 protocol, either", () => {
+    const event = (data: object): StreamPart => ({
+      event: "messages|host:t|summarize:s",
+      data: { run_id: "r", ...data },
+    });
+    const shown = [
+      event({ event: "message-start", id: "s1", role: "human" }),
+      event({ event: "content-block-delta", index: 0, delta: { type: "text-delta", text: "In short" } }),
+      event({ event: "message-finish" }),
+    ];
+    expect(said(fold(shown))).toEqual([]);
+    expect(said(fold([event({ event: "message-start", id: "m1", role: "ai" }), ...shown.slice(1)]))).toHaveLength(1);
+  });
+
   it("of the user and of the system are not replies", () => {
     const parts = ["human", "system", "HumanMessageChunk"].map((type) => tuple({ type, content: "a" }));
     expect(fold([metadata, ...parts]).replies).toEqual([]);
