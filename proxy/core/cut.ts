@@ -18,7 +18,7 @@ export interface State {
   tasks: Task[];
   created_at?: string | null;
   metadata?: Record<string, unknown> | null;
-  checkpoint?: { checkpoint_ns?: string | null } | null;
+  checkpoint?: { checkpoint_id?: string | null; checkpoint_ns?: string | null } | null;
   parent_checkpoint?: { checkpoint_id?: string | null } | null;
 }
 

@@ -1,7 +1,7 @@
 import type { Cut, State } from "./cut.ts";
 import { entrypointOf } from "./cut.ts";
 import { type Item, isAI, isObject, isRemoval, itemsIn, type Message, messagesIn } from "./message.ts";
-import { lacking, movedId, settled } from "./settle.ts";
+import { isMergedById, lacking, movedId, settled } from "./settle.ts";
 
 /** One `POST /threads/:t/state`. `values: null` as `__end__` lets the pending step go without running it. */
 export interface Write {
@@ -69,6 +69,17 @@ export function nextTurnWrite(state: State, cut: Cut, before: Item[], turn: Mess
   const missing = vanished(before, itemsIn(state.values, key), cut) ? [...before, ...turn] : absent;
   const asNode = turn.some(isAI) ? cutNode(cut) : inputNode(state);
   if (key && missing.length > 0) return { values: { [key]: missing }, asNode };
+  return state.next.length > 0 ? letGo : undefined;
+}
+
+/** Takes out again what was written of a turn that another stop has taken back in the same moment. */
+export function takeOut(state: State, cut: Cut): Write | undefined {
+  const key = cut.messagesKey;
+  const now = itemsIn(state.values, key);
+  const ours = new Set(lacking(cut.before, cut).map(({ id }) => id));
+  const removals = now.flatMap(({ id }) => (ours.has(String(id)) ? [{ type: "remove", id, content: "" }] : []));
+  // Not as the node that was cut: its edges may want a message to go by.
+  if (key && removals.length > 0 && isMergedById(now)) return { values: { [key]: removals }, asNode: inputNode(state) };
   return state.next.length > 0 ? letGo : undefined;
 }
 

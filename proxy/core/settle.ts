@@ -63,7 +63,7 @@ function lackingAnswers(conversation: Item[], cut: Cut): Message[] {
  * so gives every message one; one that only adds would keep removals, and
  * everything that is written twice.
  */
-function isMergedById(conversation: Item[]): boolean {
+export function isMergedById(conversation: Item[]): boolean {
   const ids = new Set(conversation.map(({ id }) => id));
   return ids.size === conversation.length && !ids.has(undefined) && !ids.has(null) && !conversation.some(isRemoval);
 }

@@ -1,12 +1,13 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Client, Run } from "@langchain/langgraph-sdk";
-import { type Cut, inputOf, type State } from "../core/cut.ts";
-import { type Item, isMessage, itemsIn, type Message } from "../core/message.ts";
+import { type Cut, inputMessages, inputOf, type State } from "../core/cut.ts";
+import { type Item, isMessage, itemsIn, type Message, messagesIn } from "../core/message.ts";
 import { answered, letGo, nextTurnWrite, type Write } from "../core/plan.ts";
 import { reportOn } from "../core/report.ts";
 import { turnOf } from "../core/turn.ts";
 import { statusOf } from "../upstream.ts";
 import { type Base, baseOf, isOf } from "./base.ts";
-import { keepTurn, superseded } from "./keep-turn.ts";
+import { asItStands, keepTurn, superseded } from "./keep-turn.ts";
 import { belongsToAnother, readState, reconcile } from "./reconcile.ts";
 import { RollbackRefused } from "./rollback-refused.ts";
 import { isTerminal } from "./settle.ts";
@@ -34,6 +35,8 @@ export async function rollBack(
   const isUndo = cut.action === "rollback" && cut.keep === "nothing";
   const isFirst = !isUndo && isTerminal(run) && !cut.resumed;
   const turn = isFirst ? await lift(client, threadId, run, state, cut, asTurn) : undefined;
+  // Another replica has taken it back in the meantime; it isn't to come again.
+  if (turn && !turn.base && !(await isThere(client, threadId, cut.runId))) return asItStands(turn.head, cut);
   if (turn && isLookedAfter(turn, cut)) return await keepTurn(client, threadId, { ...cut, action: "interrupt" });
   const written = turn && (await writeBack(client, threadId, turn));
   if (written?.outcome === "superseded") return written;
@@ -59,6 +62,7 @@ interface Turn {
   run: Run;
   /** The thread as the run left it. */
   state: State;
+  head: State;
   cut: Cut;
   /** Where the run began, if its checkpoints are still there. */
   base?: Base;
@@ -79,7 +83,7 @@ async function lift(
   const base = await baseOf(client, threadId, run, head);
   const earlier = itemsIn((base?.state ?? head).values, cut.messagesKey);
   const messages = asTurn(state, earlier.filter(isMessage), inputOf(run), cut);
-  return { run, state, cut, base, earlier, messages };
+  return { run, state, head, cut, base, earlier, messages };
 }
 
 /** Another replica was asked to stop the run at the same time, and has kept it as by an interrupt. */
@@ -96,13 +100,25 @@ async function writeBack(client: Client, threadId: string, turn: Turn): Promise<
   const written = await reconcile(client, threadId, cut.runId, (head) => nextWriteOf(turn, head));
   if (written.superseded) return { ...superseded(state, cut), input: inputOf(run) };
   const report = { ...reportOn(written.state, cut), tool_calls: reportOn(answered(state, cut), cut).tool_calls };
+  // A turn of which nothing stands, since there is no conversation to write it into, is handed back, too.
+  const isHandedBack = turn.messages.length === 0 && !stillStands(written.state, turn);
   return {
     outcome: "stopped",
     ...report,
-    // A turn of which nothing stands, since there is no conversation to write it into, is handed back, too.
-    ...(turn.messages.length === 0 ? { input: inputOf(run) } : {}),
+    // What another has written of it in the same moment, it takes out again.
+    ...(isHandedBack ? { kept: [], input: inputOf(run) } : {}),
     values: written.state.values,
   };
+}
+
+/** Another replica was asked to keep the turn at the same time, and has: what was asked in it, or, where that doesn't show, a reply. */
+function stillStands({ values }: State, { state, cut, run }: Turn): boolean {
+  const now = messagesIn(values, cut.messagesKey);
+  const has = (id: Message["id"]) => now.some((message) => message.id === id);
+  const [asked] = inputMessages(inputOf(run), cut.messagesKey, cut.runId);
+  const isAsked = ({ type, content }: Message) => isDeepStrictEqual([type, content], [asked?.type, asked?.content]);
+  const question = isOf(state, run) && messagesIn(state.values, cut.messagesKey).findLast(isAsked);
+  return question ? has(question.id) : cut.transcript.replies.some(({ message }) => has(message.id));
 }
 
 function nextWriteOf({ run, cut, base, earlier, messages }: Turn, head: State): Write | undefined {

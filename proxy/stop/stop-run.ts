@@ -20,6 +20,7 @@ import { isTerminal, settle } from "./settle.ts";
 import type { Snapshots } from "./snapshots.ts";
 import { ifThere } from "./step-ends.ts";
 import { finished, gone } from "./stop-answer.ts";
+import { isPerhapsElsewhere, stoppedElsewhere } from "./stopped-elsewhere.ts";
 
 /** `stopped`; `finished`: it ended by itself; `superseded`: a newer run owns the thread. */
 export type Outcome = "stopped" | "finished" | "superseded";
@@ -51,9 +52,30 @@ export async function stopRun(
   run: Run,
   stop: Stop,
 ): Promise<StopResult> {
-  const { snapshots, settings } = services;
   if (isTemporary(run)) return await letGo(client, services, threadId, run);
+  try {
+    return await keepOrTakeBack(client, services, threadId, run, stop);
+  } catch (error) {
+    // Another replica has taken it back meanwhile.
+    if (statusOf(error) !== 404 || (await ifThere(client.runs.get(threadId, run.run_id)))) throw error;
+    return { ...gone, values: (await readState(client, threadId)).values };
+  }
+}
+
+async function keepOrTakeBack(
+  client: Client,
+  services: StopRunServices,
+  threadId: string,
+  run: Run,
+  stop: Stop,
+): Promise<StopResult> {
+  const { snapshots, settings } = services;
+  const mayBeLeft = stop.reason === "user" && isPerhapsElsewhere(run);
   const settled = await cancel(client, services, threadId, run);
+  if (mayBeLeft) {
+    await stoppedElsewhere(client, threadId, run.run_id, stop.preferredKey);
+    await client.runs.get(threadId, run.run_id);
+  }
   if (await isOvertaken(client, threadId, run)) {
     snapshots.drop(client, settled);
     return await overtaken(client, threadId, stop, settled);

@@ -13,7 +13,6 @@ import { isTerminal } from "./settle.ts";
 import { ifThere } from "./step-ends.ts";
 import { finished, gone, type StopAnswer, type StoppedRun, sumUp } from "./stop-answer.ts";
 import type { StopResult } from "./stop-run.ts";
-import { stoppedElsewhere } from "./stopped-elsewhere.ts";
 
 /** What is to be stopped of a thread, and how. */
 export interface ThreadStop {
@@ -75,12 +74,7 @@ export async function stopThread(
   if (!("first" in found)) return found;
   const { first, queued, answer } = found;
   if (answer) return await answer;
-  let now = await stepEnds.ended(client, threadId, first);
-  if (now?.status === "interrupted") {
-    // Perhaps through another replica, which may have more to do: to keep what was said, or to take the turn back.
-    await stoppedElsewhere(client, threadId, first.run_id, stops.preferredKey);
-    now = await ifThere(client.runs.get(threadId, first.run_id));
-  }
+  const now = await stepEnds.ended(client, threadId, first);
   return await threads.stopping(threadId, async () => {
     // Somebody has stopped it meanwhile, and perhaps taken it back.
     const last = stops.lastOn(threadId);
@@ -171,7 +165,8 @@ async function nothingRuns(
     if (latest) readers.stoppedTooLate(latest.run_id);
     return { ...sumUp(threadId, []), outcome: "idle" };
   }
-  const run = await client.runs.get(threadId, latest.run_id);
+  const run = await ifThere(client.runs.get(threadId, latest.run_id));
+  if (!run) return { ...sumUp(threadId, []), outcome: "idle" };
   // The turn is the whole run's, of which this is the last step.
   const runId = firstOf(run) ?? run.run_id;
   const result = await stops.stop(client, threadId, run, { ...stops.asked(runId), dismiss });

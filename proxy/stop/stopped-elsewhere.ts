@@ -43,6 +43,10 @@ export async function stoppedElsewhere(
   return undefined;
 }
 
+/** Whether the run was cut so lately that another replica may still be at it, to keep what was said, or to take the turn back. */
+export const isPerhapsElsewhere = ({ status, updated_at }: Run): boolean =>
+  status === "interrupted" && Date.now() - Date.parse(updated_at) < patience;
+
 /** Undefined once a rollback has deleted the run. */
 async function statusNow({ runs }: ElsewhereClient, threadId: string, runId: string): Promise<Run | undefined> {
   try {

@@ -84,6 +84,56 @@ describe("a reader that leaves", () => {
   });
 });
 
+const wishes = {
+  keep: {},
+  "drop the text": { keep: "nothing" },
+  "keep it as conversation": { action: "rollback" },
+  undo: { action: "rollback", keep: "nothing" },
+};
+type Wish = keyof typeof wishes;
+const pairs: [Wish, Wish][] = [
+  ["undo", "undo"],
+  ["undo", "keep"],
+  ["keep", "undo"],
+];
+const morePairs: [Wish, Wish][] = [
+  ["keep", "keep it as conversation"],
+  ["undo", "keep it as conversation"],
+  ["keep it as conversation", "undo"],
+  ["drop the text", "undo"],
+];
+
+const dueNow = process.env.ALL_CELLS ? [...pairs, ...morePairs] : pairs;
+describe.each(dueNow)("two replicas that are asked for another thing each: %s, and soon %s", (first, second) => {
+  it.each(process.env.ALL_CELLS ? [0, 60, 120] : [60])(
+    "%d ms later: the turn stands or it doesn't, and no answer says another thing",
+    async (gap) => {
+      const prompt = `${first}, and ${second} ${gap} ms later`;
+      const { threadId, live } = await inMidText(prompt);
+      const one = stop(flow.proxy.url, threadId, wishes[first]);
+      await new Promise((later) => setTimeout(later, gap));
+      const answers = await Promise.all([one, stop(other.url, threadId, wishes[second])]);
+      await live.ended;
+      const said = outline(await conversation(flow.direct, threadId));
+      const human = `human: ${prompt}`;
+      expect([[], [human], [human, kept]]).toContainEqual(said);
+      for (const { status, body } of answers) {
+        expect([status, body.outcome]).toEqual([200, expect.stringMatching(/^(stopped|idle)$/)]);
+        if (body.input) expect(said).toEqual([]);
+        if (body.kept.length > 0) expect(said).toContain(kept);
+      }
+      if (said.length === 0) expect(answers.some(({ body }) => body.input !== undefined)).toBe(true);
+      flow.model.script(`after ${prompt}`, { text: ["Gladly."] });
+      await send(flow.client, threadId, `after ${prompt}`).ended;
+      expect(outline(await conversation(flow.direct, threadId))).toEqual([
+        ...said,
+        `human: after ${prompt}`,
+        "ai: Gladly.",
+      ]);
+    },
+  );
+});
+
 describe("a stop through another replica than the one that streams", () => {
   it.each(actions)("$action, keep $keep: both say the same", async (wish) => {
     const prompt = `elsewhere ${wish.action} ${wish.keep}`;
