@@ -1,25 +1,29 @@
 import type { Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject } from "vitest";
 import type { Listening } from "../../proxy/listen.ts";
 import { stop, useFlow } from "../helpers/flow.ts";
 import { startProxy } from "../helpers/proxy.ts";
+import { browserClients } from "./browser-clients.ts";
 import {
-  cutText,
+  begin,
   goesOn,
-  inMidText,
-  inTools,
+  goesOnUnseen,
+  it,
+  type OpenPage,
+  type Place,
   say,
   settled,
   shown,
   soon,
+  spoken,
   stopButton,
+  stopped,
   stored,
   threadOf,
-  useTabs,
+  withoutTools,
 } from "./talk.ts";
 
 const flow = useFlow();
-const tabs = useTabs();
 let stopping: Listening;
 
 beforeAll(async () => {
@@ -27,128 +31,139 @@ beforeAll(async () => {
 });
 afterAll(() => stopping.close());
 
-interface BrowserClient {
-  name: string;
-  page?: string;
-  /** Its proxy takes every hang-up for a Stop. */
-  hangUpStops?: boolean;
-  /** What its Stop has cut is kept when its next message comes. */
-  keptLater?: boolean;
-  /** What a reload comes to: it finds its run again; the run was stopped by it; it reads on, and its Stop says nothing; it knows of no run. */
-  reload: "rejoins" | "stops" | "reads on" | "knows nothing";
-  /** It can be sent a message at any time. */
-  sendsAnyTime?: boolean;
-  /** The JS server doesn't send it the rest of a reply once it has started another run: it shows that after a reload. */
-  restLaterOnJs?: boolean;
-}
-
-const all: BrowserClient[] = [
-  { name: "useStream", reload: "stops", sendsAnyTime: true },
-  { name: "useStream, fetchStateHistory", reload: "stops", sendsAnyTime: true },
-  { name: "useStream, reconnectOnMount", reload: "rejoins", sendsAnyTime: true },
-  { name: "useStream, both", reload: "rejoins", sendsAnyTime: true },
-  { name: "@langchain/react, SSE", reload: "reads on", sendsAnyTime: true, restLaterOnJs: true },
-  { name: "@langchain/react, WebSocket", reload: "reads on", sendsAnyTime: true, restLaterOnJs: true },
-  { name: "agent-chat-ui", reload: "knows nothing", keptLater: true },
-  { name: "agent-chat-ui, ON_DISCONNECT=stop", page: "agent-chat-ui", reload: "stops", hangUpStops: true },
-  { name: "deep-agents-ui", reload: "rejoins" },
+/** Where it is stopped, and in which turn. */
+const places: [Place, "first" | "second"][] = [
+  ["text", "first"],
+  ["text", "second"],
+  ["tools", "first"],
+  ["tools", "second"],
 ];
 
-/** Where it is stopped, and whether after an earlier turn. */
-const places: ["text" | "tools", boolean][] = process.env.ALL_CLIENTS
-  ? ["text", "tools"].flatMap((place) => [false, true].map((earlier) => [place, earlier] as ["text", boolean]))
-  : [["text", true]];
-
-describe.each(all)("$name", (client) => {
+describe.concurrent.each(browserClients)("$name", (client) => {
   const api = () => (client.hangUpStops ? stopping.url : flow.proxy.url);
-  const open = async (thread?: string) => (await tabs.open(client.page ?? client.name, api(), thread)).page;
-  const mark = (what: string) => `${what}, ${client.name}`;
+  const opens = (open: OpenPage, thread?: string) => open(client.page ?? client.name, api(), thread);
 
-  it.each(places)("is stopped in its %s; after an earlier turn: %s", async (place, earlier) => {
-    const page = await open();
-    const id = mark(`${place} ${earlier}`);
-    if (earlier) await goesOn(flow, page, `hello, ${id}`);
-    await (place === "text" ? inMidText : inTools)(flow, page, `first, ${id}`);
-    const atPress = await shown(page);
-    await stopButton(page).click();
-    await settled(page);
-    expect(await shown(page)).toEqual(atPress);
-    if (!client.keptLater) await expectKept(page, atPress);
-    await goesOn(flow, page, `next, ${id}`);
-    await expectKept(page, [...atPress, `next, ${id}`, "Gladly."]);
-  });
+  /** A page in the middle of its first or second turn: what was said before, and the turn. */
+  async function opened(open: OpenPage, what: string, place: Place, turn: string) {
+    const page = await opens(open);
+    const id = `${what}, ${place}, ${turn} turn, ${client.name}`;
+    const before = turn === "second" ? await goesOn(flow, page, `hello, ${id}`) : [];
+    const begun = await begin(place, flow, page, id);
+    return { page, id, before, begun, kept: [...before, ...begun.kept] };
+  }
 
-  if (!process.env.ALL_CLIENTS) return;
-
-  it("is stopped twice quickly", async () => {
-    const page = await open();
-    const id = mark("twice");
-    await inMidText(flow, page, id);
-    await stopButton(page).dblclick();
-    await settled(page);
-    expect(await shown(page)).toEqual([id, cutText]);
-    await goesOn(flow, page, `next, ${id}`);
-    await expectKept(page, [id, cutText, `next, ${id}`, "Gladly."]);
-  });
-
-  it(`is reloaded in mid-text, and stopped then: it ${client.reload}`, async () => {
-    const page = await open();
-    const id = mark("reload");
-    const call = await inMidText(flow, page, id);
-    await page.reload();
-    // It reads before it is known that it won't come back.
-    if (client.hangUpStops) await call.closed.opened.then(() => page.reload());
-    if (client.reload !== "knows nothing") await soon(() => shown(page)).toEqual([id, cutText]);
-    if (client.reload === "rejoins") await soon(() => page.getByRole("main").getAttribute("aria-busy")).toBe("true");
-    await stopButton(page).click();
-    if (client.reload === "reads on") await stop(api(), threadOf(page), {});
-    if (client.reload !== "knows nothing") {
-      expect((await call.closed.opened).early).toBe(true);
+  describe.each(places)("in its %s, in the %s turn", (place, turn) => {
+    it.for(["once", "twice quickly"])("is stopped %s", async (times, { open }) => {
+      const { page, id, kept } = await opened(open, times, place, turn);
+      await (times === "once" ? stopButton(page).click() : stopButton(page).dblclick());
       await settled(page);
-      await expectKept(page, [id, cutText]);
-    }
-    await goesOn(flow, page, `next, ${id}`);
-    await expectKept(page, [id, cutText, `next, ${id}`, "Gladly."]);
+      await expectShown(page, kept);
+      if (!client.keptLater) await expectKept(page, kept);
+      await expectKept(page, [...kept, ...(await goesOn(flow, page, `next, ${id}`))]);
+    });
+
+    it(`is reloaded, and stopped then: it ${client.reload}`, async ({ open }) => {
+      const { page, id, kept } = await opened(open, "reload", place, turn);
+      await page.reload();
+      // It reads before it is known that it won't come back.
+      if (client.hangUpStops) await stopped(flow, page).then(() => page.reload());
+      if (client.reload !== "knows nothing") await soon(() => spoken(page)).toEqual(withoutTools(kept));
+      if (client.reload === "rejoins")
+        await soon(() => page.getByRole("main").getAttribute("aria-busy")).toEqual("true");
+      await stopButton(page).click();
+      if (client.reload === "reads on") await stop(api(), threadOf(page), {});
+      if (client.reload !== "knows nothing") {
+        await stopped(flow, page);
+        await settled(page);
+        await expectKept(page, kept);
+      }
+      await expectKept(page, [...kept, ...(await goesOn(flow, page, `next, ${id}`))]);
+    });
+
+    it(`is sent a message while it streams: that ${client.meanwhile}`, async ({ open }) => {
+      const { page, id, before, begun } = await opened(open, "meanwhile", place, turn);
+      const meanwhile = `meanwhile, ${id}`;
+      const script = flow.model.script(meanwhile, { text: ["Gladly", "."] });
+      await say(page, meanwhile);
+      begun.release();
+      await soon(() => flow.direct.threads.get(threadOf(page)).then(({ status }) => status)).toEqual("idle");
+      const waits = client.meanwhile === "waits";
+      const said = [...before, ...begun.whole, ...(waits ? [meanwhile, "Gladly."] : [])];
+      const isPart = waits && client.restLaterOnJs && inject("server") === "js";
+      if (!isPart) await soon(() => shown(page)).toEqual(said);
+      await settled(page);
+      expect(script.calls).toHaveLength(waits ? 1 : 0);
+      if (isPart) await page.reload();
+      await expectKept(page, said);
+      await expectKept(page, [...said, ...(await goesOn(flow, page, `next, ${id}`))]);
+    });
+
+    it("has two tabs on one thread: one stops, and either goes on", async ({ open }) => {
+      const { page: first, id, kept } = await opened(open, "tabs", place, turn);
+      const second = await opens(open, threadOf(first));
+      await stopButton(first).click();
+      await settled(first);
+      await expectShown(first, kept);
+      if (client.hangUpStops) await stopped(flow, first);
+      // The other has to look at the thread before it sends; the one that has stopped sends as it stands.
+      const [one, other] = turn === "first" ? [second, first] : [first, second];
+      if (one === second) await second.reload();
+      if (one === second && !client.keptLater) await expectKept(second, kept);
+      const isQuiet = one === first && client.quietBesideYoungerOnJs && inject("server") === "js";
+      const said = [...kept, ...(await (isQuiet ? goesOnUnseen : goesOn)(flow, one, `next, ${id}`))];
+      await expectKept(one, said);
+      await other.reload();
+      await expectKept(other, [...said, ...(await goesOn(flow, other, `and then, ${id}`))]);
+    });
   });
 
-  it.runIf(client.sendsAnyTime)("is sent a message while it streams: that waits for its turn", async () => {
-    const page = await open();
-    const id = mark("send");
-    const call = await inMidText(flow, page, id);
-    flow.model.script(`meanwhile, ${id}`, { text: ["Gladly", "."] });
-    await say(page, `meanwhile, ${id}`);
-    call.release();
-    expect((await call.closed.opened).early).toBe(false);
-    const said = [id, `${cutText} time.`, `meanwhile, ${id}`, "Gladly."];
-    const isPart = client.restLaterOnJs && inject("server") === "js";
-    await soon(() => shown(page)).toEqual(isPart ? [id, expect.stringContaining(cutText), ...said.slice(2)] : said);
-    await settled(page);
-    await expectKept(page, said, isPart);
-  });
+  it.runIf(client.keptLater)(
+    "presses Stop on a run that ends by itself before the next message: it stands whole",
+    async ({ open }) => {
+      const { page, id, before, begun } = await opened(open, "ends", "text", "second");
+      await stopButton(page).click();
+      await settled(page);
+      begun.release();
+      await stopped(flow, page);
+      await expectKept(page, [...before, ...begun.whole, ...(await goesOn(flow, page, `next, ${id}`))]);
+    },
+  );
 
-  it("has two tabs on one thread: one stops, the other goes on", async () => {
-    const first = await open();
-    const id = mark("tabs");
-    const call = await inMidText(flow, first, id);
-    const second = await open(threadOf(first));
-    await stopButton(first).click();
-    await settled(first);
-    expect(await shown(first)).toEqual([id, cutText]);
-    if (client.hangUpStops) await call.closed.opened;
-    await second.reload();
-    if (!client.keptLater) await expectKept(second, [id, cutText]);
-    await goesOn(flow, second, `next, ${id}`);
-    const said = [id, cutText, `next, ${id}`, "Gladly."];
-    await expectKept(second, said);
-    await first.reload();
-    await expectKept(first, said);
-  });
+  it.runIf(client.edits).for(places)(
+    "in its %s, in the %s turn, is stopped, and what was asked is edited: that forks",
+    async ([place, turn], { open }) => {
+      const { page, id, before, kept } = await opened(open, "edit", place, turn);
+      await stopButton(page).click();
+      await settled(page);
+      // It has to know of the turn before it can edit it.
+      if (client.keptLater) await goesOn(flow, page, `next, ${id}`);
+      else await expectKept(page, kept);
+      const edited = `edited, ${id}`;
+      flow.model.script(edited, { text: ["Gladly", "."] });
+      await page.getByLabel("Message").fill(edited);
+      await page
+        .getByRole("button", { name: "Edit" })
+        .nth(before.length / 2)
+        .click();
+      const said = [...before, edited, "Gladly."];
+      await soon(() => spoken(page)).toEqual(said);
+      await settled(page);
+      await expectKept(page, said);
+    },
+  );
 });
 
-/** The page shows this, at once (unless only `afterReload`) and after a reload, and the thread holds it. */
-async function expectKept(page: Page, said: string[], afterReload = false): Promise<void> {
-  if (!afterReload) await soon(() => shown(page)).toEqual(said);
+/** The page shows what it showed when Stop was pressed; what the tools have come to it may show already. */
+async function expectShown(page: Page, kept: string[]): Promise<void> {
+  expect(await spoken(page)).toEqual(withoutTools(kept));
+  const lines = await shown(page);
+  expect(kept.filter((line) => lines.includes(line))).toEqual(lines);
+}
+
+/** The page shows this after a reload, and the thread holds it. */
+async function expectKept(page: Page, said: string[]): Promise<void> {
   await soon(() => stored(flow, threadOf(page))).toEqual(said);
+  await soon(() => spoken(page)).toEqual(withoutTools(said));
   await page.reload();
   await soon(() => shown(page)).toEqual(said);
   await settled(page);

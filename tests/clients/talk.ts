@@ -1,48 +1,30 @@
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, inject, vi } from "vitest";
+import { chromium, type Page } from "playwright-core";
+import { expect, inject, test, vi } from "vitest";
 import { textOf } from "../../proxy/core/message.ts";
 import { findChromium } from "../helpers/browser.ts";
 import { conversation, type Flow } from "../helpers/flow.ts";
-import type { Call } from "../helpers/model/script.ts";
 
-/** What a test sees on the wire, newest last: `POST /threads/…/runs/stream`. */
-export interface Tab {
-  page: Page;
-  requests: string[];
-}
+/** Opens a page of this client, which talks to this URL. */
+export type OpenPage = (client: string, api: string, thread?: string) => Promise<Page>;
 
-/** Pages of one client, of one profile for each test; an error in one of them or on its console fails the test. */
-export interface Tabs {
-  open(client: string, api: string, thread?: string): Promise<Tab>;
-}
-
-export const soon = <T>(look: () => T | Promise<T>) => expect.poll(look, { timeout: 15_000 });
-
-/** Starts a browser for the tests of one file. */
-export function useTabs(): Tabs {
-  let browser: Browser;
-  let context: BrowserContext | undefined;
-  let errors: string[] = [];
-  beforeAll(async () => {
+/** A test with pages of one profile; an error in one of them or on its console fails it. */
+export const it = test
+  // biome-ignore lint/correctness/noEmptyPattern: vitest reads there what a fixture needs
+  .extend("browser", { scope: "file" }, async ({}, { onCleanup }) => {
     const args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"];
-    browser = await chromium.launch({ executablePath: findChromium(), args });
-  });
-  afterEach(async () => {
-    await context?.close();
-    context = undefined;
-    const said = errors;
-    errors = [];
-    expect(said).toEqual([]);
-  });
-  afterAll(() => browser?.close());
-  return {
-    async open(client, api, thread) {
-      context ??= await browser.newContext();
+    const browser = await chromium.launch({ executablePath: findChromium(), args });
+    onCleanup(() => browser.close());
+    return browser;
+  })
+  .extend("open", async ({ browser }, { onCleanup }): Promise<OpenPage> => {
+    const context = await browser.newContext();
+    const errors: string[] = [];
+    onCleanup(async () => {
+      await context.close();
+      expect(errors).toEqual([]);
+    });
+    return async (client, api, thread) => {
       const page = await context.newPage();
-      const requests: string[] = [];
-      page.on("request", (request) => {
-        if (request.method() !== "OPTIONS") requests.push(`${request.method()} ${new URL(request.url()).pathname}`);
-      });
       page.on("pageerror", (error) => errors.push(String(error)));
       page.on("console", (message) => {
         if (message.type() === "error") errors.push(message.text());
@@ -50,18 +32,36 @@ export function useTabs(): Tabs {
       const address = new URLSearchParams({ client, api, ...(thread ? { thread } : {}) });
       await page.goto(`${inject("pagesUrl")}/?${address}`);
       await page.getByRole("main").waitFor();
-      return { page, requests };
-    },
-  };
-}
+      return page;
+    };
+  });
+
+/** What comes to be, in time; `expect.poll` wants to know which test it is in, and these run side by side. */
+export const soon = <T>(look: () => T | Promise<T>) => ({
+  toEqual: (wanted: T) => vi.waitFor(async () => expect(await look()).toEqual(wanted), { timeout: 20_000 }),
+});
 
 export const threadOf = (page: Page) => new URL(page.url()).searchParams.get("thread") ?? "";
 
-/** What the user and the assistant say on the page, in order. */
+/** What is said on the page, in order: the user and the assistant in their words, tools with a mark. */
 export async function shown(page: Page): Promise<string[]> {
-  const texts = await page.locator("article[data-type=human], article[data-type=ai]").allTextContents();
-  return texts.map((text) => text.trim()).filter(Boolean);
+  const said = await page
+    .locator("article")
+    .evaluateAll((articles) =>
+      articles.map((article) => [article.getAttribute("data-type") ?? "", article.textContent ?? ""] as const),
+    );
+  return said.flatMap(([type, text]) => line(type, text));
 }
+
+/** The same less what tools say. */
+export const spoken = async (page: Page): Promise<string[]> => withoutTools(await shown(page));
+
+export const withoutTools = (lines: string[]): string[] => lines.filter((text) => !text.startsWith(toolMark));
+
+const toolMark = "tool: ";
+
+const line = (type: string, text: string): string[] =>
+  text.trim() === "" ? [] : [`${type === "tool" ? toolMark : ""}${text.trim()}`];
 
 export async function say(page: Page, text: string): Promise<void> {
   await page.getByLabel("Message").fill(text);
@@ -71,44 +71,82 @@ export async function say(page: Page, text: string): Promise<void> {
 export const stopButton = (page: Page) => page.getByRole("button", { name: "Stop" });
 
 /** Nothing goes on, as the page says. */
-export const settled = (page: Page) => soon(() => page.getByRole("main").getAttribute("aria-busy")).toBe("false");
+export const settled = (page: Page) => soon(() => page.getByRole("main").getAttribute("aria-busy")).toEqual("false");
 
-/** What the user and the assistant say in the thread, in order, as it is stored. */
+/** What is said in the thread, in order, as it is stored. */
 export async function stored(flow: Flow, threadId: string): Promise<string[]> {
   const messages = await conversation(flow.direct, threadId);
-  const spoken = messages.filter(({ type }) => type === "human" || type === "ai");
-  return spoken.map(({ content }) => textOf(content).trim()).filter(Boolean);
+  return messages.flatMap(({ type, content }) => line(type, textOf(content)));
 }
 
-export const cutText = "Once upon a";
+/** A turn in the middle, as it is seen. */
+export interface Begun {
+  /** What a Stop leaves of it. */
+  kept: string[];
+  /** What it comes to if nobody stops it. */
+  whole: string[];
+  /** Lets it go on to its end. */
+  release(): void;
+}
+
+/** Where a turn is stopped. */
+export type Place = "text" | "tools";
+
+export const begin = (place: Place, flow: Flow, page: Page, prompt: string): Promise<Begun> =>
+  (place === "text" ? inMidText : inTools)(flow, page, prompt);
+
+/** Resolves when no run of the thread goes on. */
+export const stopped = async (flow: Flow, page: Page): Promise<void> =>
+  await soon(async () => {
+    const runs = await flow.direct.runs.list(threadOf(page));
+    return runs.filter(({ status }) => status === "running" || status === "pending").length;
+  }).toEqual(0);
 
 /** Asks for a story of which the model says three tokens; they are on the page. */
-export async function inMidText(flow: Flow, page: Page, prompt: string): Promise<Call> {
+async function inMidText(flow: Flow, page: Page, prompt: string): Promise<Begun> {
   const script = flow.model.script(prompt, { text: ["Once ", "upon ", "a ", "time."], holdAfter: 3 });
   await say(page, prompt);
   const call = await script.call(0);
   await call.held.opened;
-  await soon(async () => (await shown(page)).slice(-2)).toEqual([prompt, cutText]);
-  return call;
+  await soon(async () => (await spoken(page)).slice(-2)).toEqual([prompt, "Once upon a"]);
+  return { kept: [prompt, "Once upon a"], whole: [prompt, "Once upon a time."], release: () => call.release() };
 }
 
-/** Two tools run, of which one has finished; the text before them is on the page. */
-export async function inTools(flow: Flow, page: Page, prompt: string): Promise<void> {
+const cutOff = "tool: This tool call was cut off before it returned. It may have had effects; its result is not known.";
+
+/** Two tools run, of which one has finished; the text before them is on the page. The Python server doesn't tell of it. */
+async function inTools(flow: Flow, page: Page, prompt: string): Promise<Begun> {
   const names = ["done", "hanging"].map((name) => `${prompt} ${name}`.replace(/\W+/g, "_"));
   const calls = names.map((name) => ({ id: `call_${name}`, name: "probe", args: [JSON.stringify({ name })] }));
-  flow.model.script(prompt, { text: ["One ", "moment."], calls });
+  flow.model.script(prompt, { text: ["One ", "moment."], calls }, { text: ["That ", "is it."] });
   const [done, hanging] = names as [string, string];
   flow.model.probe(done, "a result");
   await say(page, prompt);
   await flow.model.probe(hanging).started.opened;
   await vi.waitUntil(() => flow.model.probe(done).answeredAt, { timeout: 15_000 });
-  await soon(async () => (await shown(page)).slice(-2)).toEqual([prompt, "One moment."]);
+  const said = [prompt, "One moment."];
+  await soon(async () => (await spoken(page)).slice(-2)).toEqual(said);
+  return {
+    kept: [...said, inject("server") === "js" ? "tool: a result" : cutOff, cutOff],
+    whole: [...said, "tool: a result", "tool: at last", "That is it."],
+    release: () => flow.model.probe(hanging).answer("at last"),
+  };
 }
 
 /** Another message gets its answer. */
-export async function goesOn(flow: Flow, page: Page, prompt: string): Promise<void> {
+export async function goesOn(flow: Flow, page: Page, prompt: string): Promise<string[]> {
   flow.model.script(prompt, { text: ["Gladly", "."] });
   await say(page, prompt);
-  await soon(async () => (await shown(page)).slice(-2)).toEqual([prompt, "Gladly."]);
+  await soon(async () => (await spoken(page)).slice(-2)).toEqual([prompt, "Gladly."]);
   await settled(page);
+  return [prompt, "Gladly."];
+}
+
+/** The same on a page that isn't sent the answer, and is reloaded. */
+export async function goesOnUnseen(flow: Flow, page: Page, prompt: string): Promise<string[]> {
+  flow.model.script(prompt, { text: ["Gladly", "."] });
+  await say(page, prompt);
+  await soon(async () => (await stored(flow, threadOf(page))).slice(-2)).toEqual([prompt, "Gladly."]);
+  await page.reload();
+  return [prompt, "Gladly."];
 }

@@ -1,10 +1,11 @@
 import type { Message } from "@langchain/langgraph-sdk";
-import { ChatView } from "./chat-view.tsx";
+import { ChatView, EditButton } from "./chat-view.tsx";
 import { usePlainClient } from "./use-plain-client.ts";
 
-/** Does what agent-chat-ui does: its Stop merely leaves, and open tool calls get an invented answer with the next message. */
+/** Does what agent-chat-ui does: its Stop merely leaves, and open tool calls get an invented answer with the next message; a message can be edited. */
 export function AgentChatUi() {
-  return <ChatView {...usePlainClient({ cancels: false, rejoins: false, invent: answersFor })} />;
+  const { edit, ...chat } = usePlainClient({ cancels: false, rejoins: false, invent: answersFor });
+  return <ChatView {...chat} editor={(message, draft) => <EditButton edit={() => edit(message, draft)} />} />;
 }
 
 /** An answer for each message whose calls have none right behind it. */

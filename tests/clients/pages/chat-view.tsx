@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 
 /** A message as any of the libraries has it. */
 export interface Shown {
@@ -7,22 +7,25 @@ export interface Shown {
   content: unknown;
 }
 
-interface ChatViewProps {
-  messages: Shown[];
+interface ChatViewProps<Message extends Shown> {
+  messages: Message[];
   busy: boolean;
   send(text: string): void;
   stop(): void;
+  /** What edits a message of the user's: asks anew, with the text in the field, from where it was said. */
+  editor?: (message: Message, draft: string) => ReactNode;
 }
 
-/** What all the pages look like; a message can be sent at any time. */
-export function ChatView({ messages, busy, send, stop }: ChatViewProps) {
+/** What all the pages look like. */
+export function ChatView<Message extends Shown>({ messages, busy, send, stop, editor }: ChatViewProps<Message>) {
   const [draft, setDraft] = useState("");
   return (
     <main aria-busy={busy}>
       {messages.map((message, at) => (
-        <article key={message.id ?? at} data-type={message.type}>
-          {textOf(message.content)}
-        </article>
+        <div key={message.id ?? at}>
+          <article data-type={message.type}>{textOf(message.content)}</article>
+          {message.type === "human" && editor?.(message, draft)}
+        </div>
       ))}
       <form
         onSubmit={(event) => {
@@ -38,6 +41,14 @@ export function ChatView({ messages, busy, send, stop }: ChatViewProps) {
         </button>
       </form>
     </main>
+  );
+}
+
+export function EditButton({ edit }: { edit(): void }) {
+  return (
+    <button type="button" onClick={edit}>
+      Edit
+    </button>
   );
 }
 

@@ -3,5 +3,6 @@ import { usePlainClient } from "./use-plain-client.ts";
 
 /** Does what deep-agents-ui does: cancels, and reads nothing then. */
 export function DeepAgentsUi() {
-  return <ChatView {...usePlainClient({ cancels: true, rejoins: true })} />;
+  const { edit: _edit, ...chat } = usePlainClient({ cancels: true, rejoins: true });
+  return <ChatView {...chat} />;
 }

@@ -1,4 +1,4 @@
-import { type Checkpoint, Client, type Message } from "@langchain/langgraph-sdk";
+import { type Checkpoint, Client, type Message, type ThreadState } from "@langchain/langgraph-sdk";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { address, useThreadInAddress } from "./address.ts";
 
@@ -19,21 +19,26 @@ interface Running {
 }
 
 type Part = { event: string; data: unknown };
+type State = ThreadState<{ messages: Message[] }>;
 
 const client = new Client({ apiUrl: address.apiUrl, apiKey: null });
 
-/** A chat that reads its thread when it is opened and when a run has ended, not when it stops one; and names the checkpoint that it knows. */
+/**
+ * A chat that reads its thread when it is opened and when a run has ended, not
+ * when it stops one; that names the checkpoint that it knows; and that sends
+ * nothing while a reply streams.
+ */
 export function usePlainClient({ cancels, rejoins, invent }: Habits) {
   const [threadId, onThreadId] = useThreadInAddress();
   const opened = useRef(threadId);
   const [messages, setMessages] = useState<Message[]>([]);
   const [run, setRun] = useState<Running>();
-  const known = useRef<Checkpoint>(undefined);
+  /** What it knows of its thread, newest first. */
+  const history = useRef<State[]>([]);
   const actions = useMemo(() => {
     const read = async (id: string) => {
-      const [head] = await client.threads.getHistory<{ messages: Message[] }>(id, { limit: 1 });
-      known.current = head?.checkpoint;
-      setMessages(head?.values.messages ?? []);
+      history.current = await client.threads.getHistory<State["values"]>(id, { limit: 100 });
+      setMessages(history.current[0]?.values.messages ?? []);
     };
     const follow = async (running: Running, parts: AsyncIterable<Part>) => {
       setRun(running);
@@ -64,17 +69,18 @@ export function usePlainClient({ cancels, rejoins, invent }: Habits) {
     if (opened.current) void open(opened.current);
   }, [actions, rejoins]);
 
-  const send = async (content: string) => {
+  const ask = async (content: string, from: Checkpoint | null | undefined, before: Message[]) => {
+    if (run) return;
     const id = threadId ?? (await client.threads.create()).thread_id;
     if (!threadId) onThreadId(id);
-    const sent: Message[] = [...(invent?.(messages) ?? []), { id: crypto.randomUUID(), type: "human", content }];
-    setMessages((before) => [...before, ...sent]);
-    const { thread_id: _thread, ...checkpoint } = known.current ?? {};
+    const sent: Message[] = [...(invent?.(before) ?? []), { id: crypto.randomUUID(), type: "human", content }];
+    setMessages([...before, ...sent]);
+    const { thread_id: _thread, ...checkpoint } = from ?? {};
     const running: Running = { threadId: id, leave: new AbortController() };
     const parts = client.runs.stream(id, address.assistantId, {
       input: { messages: sent },
       streamMode: ["values", "messages-tuple"],
-      checkpoint: known.current && (checkpoint as Checkpoint),
+      checkpoint: from ? (checkpoint as Checkpoint) : undefined,
       streamResumable: true,
       onDisconnect: "continue",
       signal: running.leave.signal,
@@ -86,12 +92,20 @@ export function usePlainClient({ cancels, rejoins, invent }: Habits) {
     await actions.follow(running, parts as AsyncIterable<Part>);
   };
 
+  /** From the checkpoint before the message. */
+  const edit = (message: Message, content: string) => {
+    const first = history.current.findLast(({ values }) => values.messages?.some(({ id }) => id === message.id));
+    const before = messages.slice(0, messages.indexOf(message));
+    void ask(content, first?.parent_checkpoint, before);
+  };
+
   const stop = () => {
     if (cancels && run?.runId) void client.runs.cancel(run.threadId, run.runId);
     sessionStorage.removeItem("run");
     run?.leave.abort();
   };
-  return { messages, busy: run !== undefined, send: (text: string) => void send(text), stop };
+  const send = (content: string) => void ask(content, history.current[0]?.checkpoint, messages);
+  return { messages, busy: run !== undefined, send, edit, stop };
 }
 
 /** The messages with this piece of one. */
