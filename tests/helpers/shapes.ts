@@ -50,6 +50,7 @@ export const shapes: Shape[] = [
 /** Those that `npm test` leaves to `npm run test:cells`. */
 export const rarerShapes: Shape[] = [
   { graph: "fan_out", steps: [["worker_a", "worker_b", "worker_c"], ["gather"]] },
+  { graph: "planned", steps: [["planner"], ["worker_a", "worker_b"]] },
   { graph: "two_calls", steps: [["first"], ["second"]], within: [0, 1] },
   { graph: "inner_graph", steps: [["agent"], ["writer"]], tools: "agent", isOneStep: true },
   { graph: "model_in_tool", steps: [["agent"]], tools: "agent" },
