@@ -72,16 +72,13 @@ export class TranscriptFold {
   /**
    * Python's events of the v2 protocol name no task. With the root graph's
    * values a step has ended, unless they are a pause's; then nothing comes
-   * behind them. Who speaks in the next step may be heard a little before
-   * them, so only what was said to its end was in it. What was said before a
-   * run is tried again is in no step.
+   * behind them. What was said before a run is tried again is in no step.
    */
   #turnSteps(step: "closing" | "ended" | "lost"): void {
     this.#isClosing = step === "closing";
     for (const draft of this.#drafts.values()) {
-      if (!draft.protocol) continue;
       const isTurned = step === "ended" ? draft.step === "closing" : draft.step === undefined;
-      if (step === "lost" ? draft.step !== "ended" : isTurned && draft.protocol.complete) draft.step = step;
+      if (draft.protocol && (isTurned || (step === "lost" && draft.step === "closing"))) draft.step = step;
     }
   }
 
