@@ -17,8 +17,6 @@ export interface Draft {
   headless?: boolean;
   /** Nobody is shown it; it tells which calls its tools answer. */
   hidden?: boolean;
-  /** Whether the step that it was said in is over, as far as is known: `closing`, if it has ended or pauses; `lost`, if it was tried again. */
-  step?: "closing" | "ended" | "lost";
   /** What it had said when something in the middle of it went missing; what came since stands apart. */
   beforeGap?: Message;
 }
@@ -45,7 +43,6 @@ export function streamedOf(draft: Draft, noted?: Record<string, unknown>, hasBeg
     ...(streaming ? { streaming } : {}),
     ...(headless ? { headless } : {}),
     ...(torn ? { torn } : {}),
-    ...(draft.step === "ended" ? { ended: true } : {}),
   };
 }
 

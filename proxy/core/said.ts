@@ -94,15 +94,13 @@ function isSaid(streamed: Streamed, left: Left): boolean {
  * Where the stream names no task, or a stop that was left in the middle has
  * written over those that were cut, those count that were heard in the middle
  * of a reply, the last that spoke, and who spoke in the same step as that;
- * unless what they said stands there under another id, or in a step that is
- * known to have ended: then the graph has made of it what it would.
+ * unless what they said stands there under another id.
  */
 function isOfCutTask(streamed: Streamed, { root, transcript, isThrough, isUpdated }: Left): boolean {
   const { origin } = streamed;
   const isPending = ({ task }: Origin) => root.tasks.some(({ id }) => id === task);
   if (isThrough) return false;
   if (isPending(origin)) return true;
-  if (origin.task === undefined && streamed.ended) return false;
   if (root.tasks.length > 0 && isRemembered(origin)) return false;
   const { replies } = transcript;
   const isOver = root.tasks.length > 0 && (!isUpdated || replies.some((other) => isPending(other.origin)));

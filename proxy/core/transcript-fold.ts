@@ -47,19 +47,13 @@ export class TranscriptFold {
   #callers = new Map<string, string>();
   #speaking = new Map<string, ProtocolMessage>();
   #events?: TranscriptFold;
-  #isClosing = false;
 
   add(part: StreamPart): void {
     const [event = "", ...segments] = part.event.split("|");
     if (this.#first) [this.#whole, this.#tornAt] = [isHead(part), 0];
     this.#first = false;
     // It begins, or is tried again: nothing that comes now has begun before.
-    if (event === "metadata") {
-      this.#tornAt = undefined;
-      this.#turnSteps("lost");
-    }
-    if (event === "values" && segments.length === 0 && !isWithin(part.data)) this.#turnSteps("closing");
-    else if (this.#isClosing && (event === "messages" || event === "tools")) this.#turnSteps("ended");
+    if (event === "metadata") this.#tornAt = undefined;
     if (event === "messages" && isObject(part.data)) this.#protocol(part.data, segments);
     else if (event === "messages") this.#tuple(part.data);
     else if (event === "messages/partial" || event === "messages/complete")
@@ -67,19 +61,6 @@ export class TranscriptFold {
     else if (event === "messages/metadata") this.#note(part.data);
     else if (event === "tools") this.#tool(unwrap(part.data));
     else if (event === "events") this.#event(part.data);
-  }
-
-  /**
-   * Python's events of the v2 protocol name no task. With the root graph's
-   * values a step has ended, unless they are a pause's; then nothing comes
-   * behind them. What was said before a run is tried again is in no step.
-   */
-  #turnSteps(step: "closing" | "ended" | "lost"): void {
-    this.#isClosing = step === "closing";
-    for (const draft of this.#drafts.values()) {
-      const isTurned = step === "ended" ? draft.step === "closing" : draft.step === undefined;
-      if (draft.protocol && (isTurned || (step === "lost" && draft.step === "closing"))) draft.step = step;
-    }
   }
 
   transcript(): Transcript {
@@ -166,7 +147,6 @@ export class TranscriptFold {
       const message = fold.#drafts.get(id)?.protocol;
       if (message) fold.#speaking.set(speaker, message);
     }
-    fold.#isClosing = [...fold.#drafts.values()].some(({ step }) => step === "closing");
     if (saved.events) fold.#events = TranscriptFold.restore(saved.events);
     return fold;
   }
@@ -335,8 +315,6 @@ const unwrap = (data: unknown): unknown => (isObject(data) && isObject(data.para
 /** Models whose words the `messages` modes leave out bear one of these tags. */
 const isHidden = (tags: unknown): boolean =>
   Array.isArray(tags) && (tags.includes("nostream") || tags.includes("langsmith:nostream"));
-
-const isWithin = (data: unknown): boolean => isObject(data) && (namespaceIn(data)?.length ?? 0) > 0;
 
 function namespaceIn({ params }: Record<string, unknown>): string[] | undefined {
   const namespace = isObject(params) ? params.namespace : undefined;

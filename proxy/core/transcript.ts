@@ -32,8 +32,6 @@ export interface Streamed {
   answers?: Message[];
   /** Something in its middle may be missing: the stream, as it was read, has a gap there. */
   torn?: boolean;
-  /** The step of the root graph that it was said in has ended. */
-  ended?: boolean;
 }
 
 /** What the stream told of a tool call: it has begun, at least. */

@@ -32,14 +32,6 @@ const began: StreamPart[] = [
   { event: "values", data: {} },
 ];
 
-/** A reply of the Python server's v2 protocol, which names no node. */
-const told = (data: object): StreamPart => ({ event: "messages", data: { params: { namespace: [], data } } });
-const begun = (id: string, text: string): StreamPart[] => [
-  told({ event: "message-start", id }),
-  told({ event: "content-block-delta", index: 0, delta: { type: "text-delta", text } }),
-];
-const finished = told({ event: "message-finish" });
-
 interface Made extends Partial<State> {
   messages?: Message[];
   parts?: StreamPart[];
@@ -188,32 +180,6 @@ describe("a run that was cut", () => {
     const planned = stop(graphs.react, made({ tasks: [task("t1", "agent")], parts }));
     expect(spoken(planned).map(line).slice(1)).toEqual(['ai "A draft."', 'ai "Revis" stopped']);
   });
-
-  it.each([
-    ["in the user's name", [{ ...human, id: "x", name: "researcher", content: "Findings." }]],
-    ["nowhere", []],
-  ])(
-    "says nothing of a step that had ended, where the stream tells no task, and the graph stored it %s",
-    (_, stored) => {
-      const values = (namespace: string[] = []): StreamPart => ({ event: "values", data: { params: { namespace } } });
-      const first = [...begun("m1", "Findings."), finished];
-      const researched = { messages: [human, ...stored], tasks: [task("t2", "agent")] };
-      const parts = [...began, values(), ...first, values(), ...begun("m2", "Half")];
-      expect(stop(graphs.react, made({ ...researched, parts })).writes).toEqual(['agent ← ai "Half" stopped']);
-      // Nothing of these shows that the step had ended: values of a graph within, of a pause, and of another try.
-      const both = ['agent ← ai "Findings.", ai "Half" stopped'];
-      for (const between of [[], [values(["team:t9"])], [...began.slice(0, 1), values()]]) {
-        const open = [...began, values(), ...first, ...between, ...begun("m2", "Half")];
-        expect(
-          stop(graphs.react, made({ messages: [human], tasks: [task("t2", "agent")], parts: open })).writes,
-        ).toEqual(both);
-      }
-      const paused = [...began, values(), ...first, values()];
-      expect(
-        stop(graphs.react, made({ messages: [human], tasks: [task("t1", "agent")], parts: paused })).writes,
-      ).toEqual(['agent ← ai "Findings."']);
-    },
-  );
 
   it("with all of its step's tasks at their ends: what the graph stored under another id stands once (case 18)", () => {
     const ended = { result: { messages: [result("c1")] } };
