@@ -7,6 +7,7 @@ export interface SavedProtocolMessage {
   blocks: [index: number, block: ContentBlock][];
   metadata: Record<string, unknown>;
   usage?: Record<string, unknown>;
+  open: number[];
   beforeGap?: [index: number, block: ContentBlock][];
 }
 
@@ -18,6 +19,8 @@ export class ProtocolMessage {
   readonly id?: string;
   complete = false;
   #blocks = new Map<number, ContentBlock>();
+  /** Blocks that have not come to their end. */
+  #open = new Set<number>();
   #metadata: Record<string, unknown> = {};
   #usage?: Record<string, unknown>;
   /** Blocks that were under way when something went missing; what came of them since stands apart. */
@@ -29,14 +32,16 @@ export class ProtocolMessage {
 
   save(): SavedProtocolMessage {
     const { id, complete } = this;
-    const saved = { id, complete, blocks: [...this.#blocks], metadata: this.#metadata, usage: this.#usage };
+    const [blocks, open] = [[...this.#blocks], [...this.#open]];
+    const saved = { id, complete, blocks, open, metadata: this.#metadata, usage: this.#usage };
     return this.isTorn ? { ...saved, beforeGap: [...this.#beforeGap] } : saved;
   }
 
-  static restore({ id, complete, blocks, metadata, usage, beforeGap }: SavedProtocolMessage): ProtocolMessage {
+  static restore({ id, complete, blocks, open, metadata, usage, beforeGap }: SavedProtocolMessage): ProtocolMessage {
     const message = new ProtocolMessage({ id });
     message.complete = complete;
     message.#blocks = new Map(blocks);
+    message.#open = new Set(open);
     message.#metadata = metadata;
     message.#usage = usage;
     message.#beforeGap = new Map(beforeGap);
@@ -64,6 +69,17 @@ export class ProtocolMessage {
     return [{ ...block, text: contentAcrossGap(before.text, block.text) as string }];
   }
 
+  /** Whether the event fits what has come: of messages that are streamed at once, it belongs to one that awaits it. */
+  awaits({ event, index, content }: Record<string, unknown>): boolean {
+    if (this.complete) return false;
+    if (event === "message-finish") return this.#blocks.size > 0 && this.#open.size === 0;
+    if (typeof index !== "number") return false;
+    if (event === "content-block-start") return !this.#blocks.has(index);
+    if (!this.#open.has(index)) return false;
+    const said = this.#blocks.get(index)?.text;
+    return event === "content-block-delta" || (isObject(content) && content.text === said);
+  }
+
   add(event: Record<string, unknown>): void {
     if (isObject(event.usage)) this.#usage = event.usage;
     if (event.event === "message-finish") {
@@ -72,6 +88,8 @@ export class ProtocolMessage {
       if (isObject(metadata)) this.#metadata = metadata;
     }
     if (typeof event.index !== "number") return;
+    if (event.event === "content-block-finish") this.#open.delete(event.index);
+    else this.#open.add(event.index);
     const block = this.#blocks.get(event.index) ?? {};
     if (event.event === "content-block-delta") this.#blocks.set(event.index, extend(block, event.delta));
     else if (isObject(event.content)) this.#put(event.index, event.content);

@@ -45,7 +45,7 @@ export class TranscriptFold {
   #metadata = new Map<string, Record<string, unknown>>();
   #calls = new Map<string, CallTrace>();
   #callers = new Map<string, string>();
-  #speaking = new Map<string, ProtocolMessage>();
+  #speaking = new Map<string, ProtocolMessage[]>();
   #events?: TranscriptFold;
 
   add(part: StreamPart): void {
@@ -92,10 +92,11 @@ export class TranscriptFold {
 
   #save(stored: ReadonlySet<string>, isNeeded: (id: string) => boolean): SavedFold {
     const open = this.#order.filter(isNeeded);
-    const speaking = [...this.#speaking].flatMap(([speaker, message]): [string, string][] => {
-      const id = open.find((one) => this.#drafts.get(one)?.protocol === message);
-      return id === undefined ? [] : [[speaker, id]];
-    });
+    const speaking = [...this.#speaking].flatMap(([speaker, messages]) =>
+      open
+        .filter((id) => messages.some((message) => this.#drafts.get(id)?.protocol === message))
+        .map((id): [string, string] => [speaker, id]),
+    );
     const events = this.#events;
     return {
       whole: this.#whole,
@@ -145,7 +146,7 @@ export class TranscriptFold {
     fold.#callers = new Map(saved.callers);
     for (const [speaker, id] of saved.speaking) {
       const message = fold.#drafts.get(id)?.protocol;
-      if (message) fold.#speaking.set(speaker, message);
+      if (message) fold.#speaking.set(speaker, [...(fold.#speaking.get(speaker) ?? []), message]);
     }
     if (saved.events) fold.#events = TranscriptFold.restore(saved.events);
     return fold;
@@ -197,7 +198,7 @@ export class TranscriptFold {
     });
   }
 
-  /** Events of the v2 protocol. JS names the model call in each, and its node; Python's go to the last message begun in the same graph. */
+  /** Events of the v2 protocol. JS names the model call in each, and its node; Python only the graph, in which several may speak at once. */
   #protocol(data: Record<string, unknown>, segments: string[]): void {
     const event = unwrap(data);
     if (!isObject(event)) return;
@@ -211,14 +212,16 @@ export class TranscriptFold {
       const isContent = String(event.event).startsWith("content-block-");
       if (this.#tornAt !== undefined && isContent && !this.#speaking.has(speaker))
         this.#speak(speaker, namespace, {}, true);
-      this.#speaking.get(speaker)?.add(event);
+      const latestFirst = (this.#speaking.get(speaker) ?? []).toReversed();
+      (latestFirst.find((message) => message.awaits(event)) ?? latestFirst[0])?.add(event);
     }
   }
 
   #speak(speaker: string, namespace: string[], start: Record<string, unknown>, headless?: boolean): void {
     const message = new ProtocolMessage(start);
     const id = message.id ?? `without an id, ${speaker}`;
-    this.#speaking.set(speaker, message);
+    const unfinished = (this.#speaking.get(speaker) ?? []).filter(({ complete }) => !complete);
+    this.#speaking.set(speaker, [...unfinished, message]);
     // JS shows in the same way what a node says in another's name.
     if (typeof start.role === "string" && !isAI({ type: start.role })) return;
     const metadata = { langgraph_checkpoint_ns: namespace.join("|") };

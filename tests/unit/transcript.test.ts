@@ -250,6 +250,25 @@ describe("chunks", () => {
     expect(said(fold([metadata, ...parts]))).toEqual(['agent: "ab"…', 'other: "x"…']);
   });
 
+  it("of two nodes that speak at once keep each its words, where the v2 protocol names neither", () => {
+    const event = (data: object): StreamPart => ({ event: "messages", data: { params: { namespace: [], data } } });
+    const start = (id: string) => event({ event: "message-start", role: "ai", id });
+    const block = event({ event: "content-block-start", index: 0, content: { type: "text", text: "" } });
+    const words = (text: string) =>
+      event({ event: "content-block-delta", index: 0, delta: { type: "text-delta", text } });
+    const finish = (text: string) =>
+      event({ event: "content-block-finish", index: 0, content: { type: "text", text } });
+    const finished = event({ event: "message-finish", metadata: {} });
+    const meanwhile = [start("m1"), block, words("Once "), start("m2"), words("upon"), block, words("Well, ")];
+    expect(said(fold([metadata, ...meanwhile]))).toEqual([': "Once upon"…', ': "Well, "…']);
+    const atTheEnd = [...meanwhile, words("well"), finish("Once upon"), finished];
+    expect(said(fold([metadata, ...atTheEnd]))).toEqual([': "Once upon"', ': "Well, well"…']);
+    expect(said(fold([metadata, ...atTheEnd, finish("Well, well"), finished]))).toEqual([
+      ': "Once upon"',
+      ': "Well, well"',
+    ]);
+  });
+
   it("that a node says in the user's name are no reply in the v2 protocol, either", () => {
     const event = (data: object): StreamPart => ({
       event: "messages|host:t|summarize:s",
