@@ -44,7 +44,8 @@ export default defineConfig({
           fileParallelism: false,
           maxConcurrency: 16,
           expect: { poll: { timeout: 20_000 } },
-          testTimeout: 30_000,
+          // The Python server takes its time when 16 tests go at it at once.
+          testTimeout: process.env.PYTHON_LANGGRAPH ? 60_000 : 30_000,
           hookTimeout: 60_000,
         },
       },
