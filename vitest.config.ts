@@ -16,7 +16,9 @@ const slow = [
   "tests/flows/uninvited.test.ts",
   "tests/web/{stop-ways,trouble}.test.ts",
 ];
-const left = process.env.ALL_CELLS || process.env.PYTHON_LANGGRAPH ? [] : slow;
+/** `npm run test:python` has longer storms of its own. */
+const stormElsewhere = process.env.PYTHON_LANGGRAPH ? ["tests/flows/storm.test.ts"] : [];
+const left = process.env.ALL_CELLS || process.env.PYTHON_LANGGRAPH ? stormElsewhere : slow;
 
 /** The clients, unchanged: `npm run test:clients` has those that are pages, in a browser, too. */
 const clients = process.env.ALL_CLIENTS ? ["tests/clients/**/*.test.ts"] : ["tests/clients/node.test.ts"];

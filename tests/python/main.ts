@@ -7,8 +7,7 @@ const storm = (...args: string[]) => ["--import", "tsx", "tests/storm/main.ts", 
 
 /** What is run, in this order: every flow and every client, and storms. */
 const steps: Record<string, string[]> = {
-  // Its storms are longer than that of the flows.
-  flows: [...vitest("flows"), "--exclude", "tests/flows/storm.test.ts"],
+  flows: vitest("flows"),
   clients: vitest("clients"),
   storm: storm("--stops", "60", "--seed", "python"),
   "storm with replicas that are killed": storm("--stops", "40", "--seed", "python", "--replicas", "2"),
