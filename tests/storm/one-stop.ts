@@ -102,7 +102,7 @@ export async function oneStop(options: StormOptions, name: string, tally: Tally,
   const lost = keep === "partial" ? lossOf(seen, all, shape.renames) : [];
   const undone = action === "rollback" && keep === "nothing";
   if (!hasNoConversation(shape) && !undone) lost.push(...lostQuestion(prompt, messages));
-  const dirty = paused ? [] : dirt(messages, model, stoppedAt, exact);
+  const dirty = paused ? [] : dirt(messages, model, stoppedAt, exact, shown);
   if (!paused && after.next.length > 0) dirty.push(`next is ${after.next}`);
   // Without a reducer the input takes the place of what was there, stopped or not.
   if (!shape.replaces) dirty.push(...changes(messagesOf(shape, before.values), messages));

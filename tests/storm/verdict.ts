@@ -35,17 +35,26 @@ export function lostQuestion(prompt: string, messages: Message[]): string[] {
 /**
  * Histories that a provider would refuse, messages that stand twice, under one
  * id or under two, and untrue answers of tools. A result that is missing is
- * only a lie where the server is `exact` about tools; elsewhere the sentence
- * for a call that was cut is all that can be known.
+ * only a lie where the server is `exact` about tools, and has `shown` the reply
+ * that calls it, which it doesn't of graphs within unless asked to; elsewhere
+ * the sentence for a call that was cut is all that can be known.
  */
-export function dirt(messages: Message[], model: StrictModel, stoppedAt: number, exact: boolean): string[] {
+export function dirt(
+  messages: Message[],
+  model: StrictModel,
+  stoppedAt: number,
+  exact: boolean,
+  shown?: ReadonlyMap<string, unknown>,
+): string[] {
   const ids = messages.flatMap(({ id }) => id ?? []);
   const twice = ids.filter((id, at) => ids.indexOf(id) !== at).map((id) => `${id} stands twice`);
+  const hidden = shown ? messages.filter((message) => isAI(message) && !shown.has(message.id ?? "")) : [];
+  const untold = new Set(hidden.flatMap(({ tool_calls = [] }) => tool_calls.map(({ id }) => id)));
   return [
     ...providerViolations(messages),
     ...twice,
     ...saidTwice(messages),
-    ...lies(messages, model, stoppedAt, exact),
+    ...lies(messages, model, stoppedAt, (callId) => exact && !untold.has(callId)),
   ];
 }
 
@@ -61,7 +70,12 @@ function saidTwice(messages: Message[]): string[] {
 /** Slack for an answer that was on its way when the stop came, in milliseconds. */
 const onItsWay = 150;
 
-function lies(messages: Message[], model: StrictModel, stoppedAt: number, exact: boolean): string[] {
+function lies(
+  messages: Message[],
+  model: StrictModel,
+  stoppedAt: number,
+  isTold: (callId: string) => boolean,
+): string[] {
   return messages.filter(isTool).flatMap((answer) => {
     if (answer.name !== "probe" || !answer.tool_call_id) return [];
     const { startedAt, answeredAt } = model.probe(answer.tool_call_id);
@@ -71,7 +85,7 @@ function lies(messages: Message[], model: StrictModel, stoppedAt: number, exact:
     if (text.includes("never started") && startedAt !== undefined) return [`${answer.tool_call_id} did start`];
     if (text.includes("failed")) return [`${answer.tool_call_id} did not fail`];
     const missed = !real && answeredAt !== undefined && answeredAt < stoppedAt - onItsWay;
-    if (exact && missed) return [`${answer.tool_call_id} had finished: ${text}`];
+    if (missed && isTold(answer.tool_call_id)) return [`${answer.tool_call_id} had finished: ${text}`];
     return [];
   });
 }
