@@ -114,11 +114,11 @@ async function writeBack(client: Client, threadId: string, turn: Turn): Promise<
 /** Another replica was asked to keep the turn at the same time, and has: what was asked in it, or, where that doesn't show, a reply. */
 function stillStands({ values }: State, { state, cut, run }: Turn): boolean {
   const now = messagesIn(values, cut.messagesKey);
-  const has = (id: Message["id"]) => now.some((message) => message.id === id);
+  const has = (id: Message["id"]) => Boolean(id) && now.some((message) => message.id === id);
   const [asked] = inputMessages(inputOf(run), cut.messagesKey, cut.runId);
   const isAsked = ({ type, content }: Message) => isDeepStrictEqual([type, content], [asked?.type, asked?.content]);
-  const question = isOf(state, run) && messagesIn(state.values, cut.messagesKey).findLast(isAsked);
-  return question ? has(question.id) : cut.transcript.replies.some(({ message }) => has(message.id));
+  const question = isOf(state, run) ? messagesIn(state.values, cut.messagesKey).findLast(isAsked) : undefined;
+  return question?.id ? has(question.id) : cut.transcript.replies.some(({ message }) => has(message.id));
 }
 
 function nextWriteOf({ run, cut, base, earlier, messages }: Turn, head: State): Write | undefined {
