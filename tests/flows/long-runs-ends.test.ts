@@ -5,6 +5,7 @@ import { isAI, type Message, textOf } from "../../proxy/core/message.ts";
 import type { Listening } from "../../proxy/listen.ts";
 import { conversation, runStart, sdk, send, stop, useFlow } from "../helpers/flow.ts";
 import { type ForgetfulUpstream, startForgetful } from "../helpers/forgetful-upstream.ts";
+import type { Script } from "../helpers/model/script.ts";
 import { startProxy } from "../helpers/proxy.ts";
 import { startReplica } from "../helpers/replica.ts";
 
@@ -48,14 +49,18 @@ const snapshots = async () =>
   (await flow.direct.store.searchItems(["fermata", "snapshots"], { limit: 100 })).items.map(({ key }) => key);
 
 describe("a run that is shorter than half the window", () => {
-  type Way = (replica: Listening, threadId: string, prompt: string) => Promise<unknown>;
+  type Way = (replica: Listening, threadId: string, prompt: string, script: Script) => Promise<unknown>;
   /** Its end is seen by the replica. */
   const seen: Record<string, Way> = {
     "runs/stream": ({ url }, threadId, prompt) => send(sdk(url), threadId, prompt, { graph: "react" }).ended,
     "runs/wait": ({ url }, threadId, prompt) => sdk(url).runs.wait(threadId, "react", { input: input(prompt) }),
-    async "a join of its stream"({ url }, threadId, prompt) {
+    async "a join of its stream"({ url }, threadId, prompt, script) {
       const { run_id: runId } = await sdk(url).runs.create(threadId, "react", { input: input(prompt) });
-      for await (const part of sdk(url).runs.joinStream(threadId, runId)) expect(part.event).not.toBe("error");
+      for await (const part of sdk(url).runs.joinStream(threadId, runId, { lastEventId: "-1" })) {
+        expect(part.event).not.toBe("error");
+        // Only a run that goes on is joined as one.
+        (await script.call(0)).release();
+      }
     },
   };
   /** It is not: the replica has to look whether the run goes on. */
@@ -74,9 +79,9 @@ describe("a run that is shorter than half the window", () => {
     },
   };
   const run = async (way: Way | undefined, replica: Listening, prompt: string) => {
-    flow.model.script(prompt, { text: ["Short."] });
+    const script = flow.model.script(prompt, { text: ["Short."], holdAfter: way?.length === 4 ? 0 : undefined });
     const { thread_id: threadId } = await flow.direct.threads.create();
-    await way?.(replica, threadId, prompt);
+    await way?.(replica, threadId, prompt, script);
   };
   /** A replica, and the server before which it stands. */
   async function begin(replayWindow = shortWindow) {
