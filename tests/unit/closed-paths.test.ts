@@ -112,6 +112,13 @@ describe("what is the deployment's own", () => {
   );
 });
 
+it.each(["%zz", "%00", "%2e%2e%2findex.html", "a".repeat(300)])(
+  "a file of the page's that can't be, %s, is 404",
+  async (name) => {
+    expect((await rawRequest(proxy.url, { path: `/-/web/${name}` })).status).toBe(404);
+  },
+);
+
 describe("an id that is no canonical UUID", () => {
   const id = randomUUID();
   const others = ["nonsense", `urn:uuid:${id}`, `{${id}}`, id.replaceAll("-", ""), `${id}0`, `%20${id}`];
