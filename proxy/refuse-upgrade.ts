@@ -11,5 +11,7 @@ export function refuseUpgrade(socket: Duplex, error: ProxyError): void {
     "content-type: application/json; charset=utf-8",
     `content-length: ${Buffer.byteLength(body)}`,
   ];
-  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+  // The server listens to it no longer: an error of whoever has gone meanwhile would end the process.
+  socket.on("error", () => socket.destroy());
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy());
 }

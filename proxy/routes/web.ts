@@ -16,7 +16,7 @@ export function webPage(): Middleware {
     if (ctx.method !== "GET" && ctx.method !== "HEAD") return await next();
     const isPage = ctx.path === "/" && ctx.get("accept").includes("text/html");
     if (!isPage && !ctx.path.startsWith(assets)) return await next();
-    const file = resolve(join(built, isPage ? "index.html" : decodeURIComponent(ctx.path.slice(assets.length))));
+    const file = resolve(join(built, isPage ? "index.html" : decoded(ctx.path.slice(assets.length))));
     const info = file.startsWith(built + sep) ? await statOf(file) : undefined;
     if (info?.isFile()) {
       ctx.type = extname(file);
@@ -32,11 +32,24 @@ export function webPage(): Middleware {
   };
 }
 
+/** Empty if it can't be unescaped. */
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch (error) {
+    if (error instanceof URIError) return "";
+    throw error;
+  }
+}
+
+/** There is no such file, or can't be. */
+const notThere = ["ENOENT", "ENOTDIR", "ENAMETOOLONG", "ERR_INVALID_ARG_VALUE"];
+
 async function statOf(file: string) {
   try {
     return await stat(file);
   } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    if (notThere.includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
     throw error;
   }
 }

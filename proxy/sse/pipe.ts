@@ -50,7 +50,9 @@ export interface Wire {
 export function pipingFetch(options: PipeOptions): { fetch: typeof fetch; wire: Wire } {
   const wire: Wire = options.wire ?? { open: false, newline: "\n" };
   let place: Place | undefined;
+  let latest = 0;
   const fetch: typeof globalThis.fetch = async (input, init) => {
+    const nth = ++latest;
     const sent = init?.method === "POST" ? { ...init, ...options.request } : init;
     const answer = await upstreamFetch(
       wire.open ? input : withQuery(String(input), options.query),
@@ -70,7 +72,7 @@ export function pipingFetch(options: PipeOptions): { fetch: typeof fetch; wire: 
     const contentLocation = answer.headers.get("content-location");
     if (contentLocation) headers.set("content-location", contentLocation);
     if (resumeAt) headers.set("location", resumeAt);
-    return new Response(thinBody(forward(answer.body, options, wire, place)), { headers });
+    return new Response(thinBody(forward(answer.body, options, wire, place, () => nth < latest)), { headers });
   };
   return { fetch, wire };
 }
@@ -92,18 +94,23 @@ export function copyHeaders(headers: Headers, response: ServerResponse, status: 
   response.flushHeaders();
 }
 
-/** Forwards each chunk's frames in one write, and yields what of them concerns the SDK. */
+/**
+ * Forwards each chunk's frames in one write, and yields what of them concerns the SDK. A stream that it has given up
+ * for dead may only have paused: what comes then comes on the one that is taken up instead.
+ */
 async function* forward(
   body: ReadableStream<Uint8Array>,
   options: PipeOptions,
   wire: Wire,
   place: Place,
+  isGivenUp: () => boolean,
 ): AsyncGenerator<string> {
   const splitter = new FrameSplitter();
   for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
     const frames = splitter.push(chunk);
     if (frames[0]?.bytes.at(-2) === 0x0d) wire.newline = "\r\n";
     await options.before?.(frames);
+    if (isGivenUp()) return;
     const kept = frames.filter((frame) => place.isNew(frame) && options.keep(frame));
     const bytes = kept.map((frame) => frame.bytes);
     const drained = write(options, bytes);

@@ -14,14 +14,14 @@ type StoreClient = Pick<Client, "store">;
 /**
  * Whether a run's readers have left, through whichever replica. The last of
  * them here has it noted in the server's own store, in their name, and whoever
- * joins the run takes it back. Where the store refuses, each replica goes by
- * the readers of its own.
+ * joins the run takes it back. Where the store refuses them, each replica goes
+ * by the readers of its own.
  */
 export class Departures {
   readonly #services: Pick<Services, "readers" | "log">;
   /** One call after the other for a run: who comes back at once is heard last. */
   readonly #calls = new Map<string, Promise<boolean>>();
-  #storeRefuses = false;
+  #hasSaid = false;
 
   constructor(services: Pick<Services, "readers" | "log">) {
     this.#services = services;
@@ -65,16 +65,21 @@ export class Departures {
     return made;
   }
 
-  /** Nobody is to wait, or fail, because of the store. Resolves to whether it took the call. */
+  /**
+   * Nobody is to wait, or fail, because of the store; it may refuse one caller and serve the next.
+   * Resolves to whether it took the call.
+   */
   async #tried(call: () => Promise<void>): Promise<boolean> {
-    if (this.#storeRefuses) return false;
     try {
       await call();
       return true;
     } catch (error) {
       const status = statusOf(error) ?? 500;
-      this.#storeRefuses = status < 500 && status !== 429;
-      this.#services.log.warn({ err: error }, "other replicas don't hear of readers that leave: the store fails");
+      const isRefused = status < 500 && status !== 429;
+      if (!isRefused || !this.#hasSaid) {
+        this.#services.log.warn({ err: error }, "other replicas don't hear of readers that leave: the store fails");
+      }
+      this.#hasSaid ||= isRefused;
       return false;
     }
   }

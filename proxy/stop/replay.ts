@@ -107,12 +107,16 @@ async function readOnce(
   ran: boolean,
   continued: ContinuedFold,
 ): Promise<{ fold?: TranscriptFold; count: number; repeats: boolean }> {
-  const silence = new AbortController();
-  const timer = setTimeout(() => silence.abort(), longestSilence);
+  const enough = new AbortController();
+  let isSilent = false;
+  const timer = setTimeout(() => {
+    isSilent = true;
+    enough.abort();
+  }, longestSilence);
   const seam = new Seam();
   let count = 0;
   try {
-    const stream = runs.joinStream(threadId, runId, { lastEventId: "-1", signal: silence.signal });
+    const stream = runs.joinStream(threadId, runId, { lastEventId: "-1", signal: enough.signal });
     for await (const part of stream) {
       if ((part.event as string) === "end") break;
       timer.refresh();
@@ -121,12 +125,14 @@ async function readOnce(
       count += 1;
     }
   } catch (error) {
-    if (!silence.signal.aborted) throw error;
+    if (!isSilent) throw error;
   } finally {
     clearTimeout(timer);
+    // The SDK leaves a stream open that it doesn't read to its end, and not every server closes it.
+    enough.abort();
   }
   const fold = continued.end(Date.now());
   // Some servers answer heartbeats for ever where they have nothing left; silence where there must be more is a failure.
-  if (silence.signal.aborted && (fold || ran)) throw new Error(`no part for ${longestSilence / 1000} s`);
+  if (isSilent && (fold || ran)) throw new Error(`no part for ${longestSilence / 1000} s`);
   return { fold, count, repeats: seam.found };
 }

@@ -195,7 +195,7 @@ export class Threads {
   #sweep(threadId: string): void {
     const thread = this.#threads.get(threadId);
     if (!thread || thread.creations.size > 0 || thread.stops.size > 0 || thread.readers > 0) return;
-    if (Date.now() - thread.hungUpAt > afterHangUp) this.#threads.delete(threadId);
+    if (Date.now() - thread.hungUpAt >= afterHangUp) this.#threads.delete(threadId);
   }
 }
 

@@ -1,7 +1,8 @@
 import { EventEmitter } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import type { Listening } from "../../proxy/listen.ts";
 import { pipingFetch } from "../../proxy/sse/pipe.ts";
 import { startProxy } from "../helpers/proxy.ts";
@@ -93,4 +94,37 @@ it("while a slow reader is waited for, the SDK hears that the stream is not dead
   for (let nth = 0; nth < 2; nth += 1) expect((await thin?.read())?.value).toBe("\n");
   slow.emit("drain");
   expect((await thin?.read())?.value).toContain("event: frames");
+});
+
+it("a stream that was given up for dead, and was not, gives the client nothing twice", async () => {
+  const sent: string[] = [];
+  const response = Object.assign(new EventEmitter(), {
+    write: (bytes: Buffer) => sent.push(bytes.toString()),
+    appendHeader: () => {},
+    flushHeaders: () => {},
+  }) as unknown as ServerResponse;
+  const opened: ServerResponse[] = [];
+  const paused = createServer((_request, answer) => {
+    answer.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
+    opened.push(answer);
+  });
+  await new Promise<void>((resolve) => paused.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => paused.closeAllConnections());
+  const url = `http://127.0.0.1:${(paused.address() as AddressInfo).port}${run}/stream`;
+  const { signal } = new AbortController();
+  const { fetch } = pipingFetch({ response, keep: () => true, resumeAt: () => undefined, signal });
+  const open = async () => (await fetch(url, { headers: { "last-event-id": "-1" } })).body?.getReader();
+  const before = await open();
+  opened[0]?.write(frames[0]);
+  await before?.read();
+  // By now the next part is waited for.
+  await delay(50);
+  // The SDK doesn't wait for this: nothing comes of it as long as nothing comes from the server.
+  void before?.cancel();
+  const now = await open();
+  opened[0]?.end(frames.slice(1).join(""));
+  await delay(100);
+  opened[1]?.end(frames.join(""));
+  while (!(await now?.read())?.done);
+  expect(sent.join("")).toBe(frames.join(""));
 });

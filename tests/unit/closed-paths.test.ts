@@ -1,4 +1,7 @@
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Listening } from "../../proxy/listen.ts";
 import { type FakeUpstream, startFakeUpstream } from "../helpers/fake-upstream.ts";
@@ -74,6 +77,32 @@ describe("what is the deployment's own", () => {
     expect(upstream.requests).toEqual([]);
   });
 
+  it("is closed to a WebSocket that is gone before it has read so, and nothing comes of that", async () => {
+    const failed: unknown[] = [];
+    const onFailure = (error: unknown) => void failed.push(error);
+    process.prependListener("uncaughtException", onFailure);
+    const socket = connect({ port: proxy.port, allowHalfOpen: true });
+    socket.write("GET /internal HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n");
+    await once(socket, "data");
+    socket.resetAndDestroy();
+    await delay(50);
+    process.removeListener("uncaughtException", onFailure);
+    expect(failed).toEqual([]);
+  });
+
+  it("is closed to a WebSocket that doesn't go, and its connection with it", async () => {
+    const socket = connect({ port: proxy.port, allowHalfOpen: true });
+    socket.write("GET /internal HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n");
+    await once(socket.resume(), "end");
+    // What is written to a connection that is closed is refused, from the second time on.
+    socket.write("x");
+    await delay(50);
+    socket.write("x");
+    expect(await Promise.race([once(socket, "error"), delay(500)])).toMatchObject([
+      { code: expect.stringMatching(/^(EPIPE|ECONNRESET)$/) },
+    ]);
+  });
+
   it.each(["/internally", "/deployments", "/threads/internal", "/store/items?namespace=/internal", "/%zz/internal%"])(
     "%s is something else, and passed on as it is written",
     async (path) => {
@@ -82,6 +111,13 @@ describe("what is the deployment's own", () => {
     },
   );
 });
+
+it.each(["%zz", "%00", "%2e%2e%2findex.html", "a".repeat(300)])(
+  "a file of the page's that can't be, %s, is 404",
+  async (name) => {
+    expect((await rawRequest(proxy.url, { path: `/-/web/${name}` })).status).toBe(404);
+  },
+);
 
 describe("an id that is no canonical UUID", () => {
   const id = randomUUID();

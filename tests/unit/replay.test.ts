@@ -1,8 +1,14 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Client, Run } from "@langchain/langgraph-sdk";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import type { IdentifiedPart, Snapshot } from "../../proxy/core/snapshot.ts";
 import { TranscriptFold } from "../../proxy/core/transcript-fold.ts";
+import { insistentFetch } from "../../proxy/insist.ts";
 import { type ReplayOptions, replay } from "../../proxy/stop/replay.ts";
+import { clientFor } from "../../proxy/upstream.ts";
+import { gate } from "../helpers/gate.ts";
 
 const head: IdentifiedPart = { id: "1-0", event: "metadata", data: { run_id: "r" } };
 
@@ -66,6 +72,26 @@ describe("a replay", () => {
     const alike = [head, says("2-0", "ha"), says("2-0", "ha"), says("2-0", "!")];
     expect(await replayOf(alike)).toEqual({ text: "haha!", read: 2 });
   });
+});
+
+it("a replay is over at its end, and so is the connection, which not every server closes", async () => {
+  const closed = gate();
+  const server = createServer((_request, response) => {
+    response.once("close", closed.open).writeHead(200, { "content-type": "text/event-stream" });
+    for (const [event, data] of [
+      ["metadata", { run_id: "r" }],
+      ["end", { status: "interrupted" }],
+    ]) {
+      response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+    }
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  onTestFinished(() => server.closeAllConnections());
+  const client = clientFor({}, { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }, insistentFetch());
+  const snapshots = { find: async () => undefined, window: 120_000, mayBeForgotten: () => false };
+  const run = { run_id: "r", created_at: "2026-01-01T00:00:00Z" } as Run;
+  await replay(client, snapshots, "t", run, { ran: true, hasBegun: async () => true, lenient: false });
+  expect(await Promise.race([closed.opened.then(() => "closed"), delay(1000, "open")])).toBe("closed");
 });
 
 describe("a replay whose snapshot can't be had", () => {

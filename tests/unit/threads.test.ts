@@ -1,5 +1,5 @@
 import { setImmediate as immediate } from "node:timers/promises";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { Threads } from "../../proxy/stop/threads.ts";
 import { type Gate, gate } from "../helpers/gate.ts";
 
@@ -69,6 +69,22 @@ describe("reads of a thread", () => {
     threads.hungUp("t");
     expect(await after(threads.quiet("t"))).toBeGreaterThan(100);
     expect(await after(threads.quiet("t"))).toBeLessThan(50);
+  });
+
+  it("are held by nothing that a hang-up leaves behind for good, however the clocks are rounded", () => {
+    vi.useFakeTimers();
+    const deleted = vi.spyOn(Map.prototype, "delete");
+    const now = vi.spyOn(Date, "now").mockReturnValue(1000);
+    try {
+      threads.hungUp("t");
+      // Timers count fractions of milliseconds, too: 150.1 of them may be 150 by the clock.
+      now.mockReturnValue(1150);
+      vi.advanceTimersByTime(151);
+      expect(deleted).toHaveBeenCalledWith("t");
+    } finally {
+      vi.restoreAllMocks();
+      vi.useRealTimers();
+    }
   });
 
   it("after a hang-up wait for the Stop that comes, to its end (case 7)", async () => {
