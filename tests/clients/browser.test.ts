@@ -86,8 +86,9 @@ describe.concurrent.each(browserClients)("$name", (client) => {
       const script = flow.model.script(meanwhile, { text: ["Gladly", "."] });
       await say(page, meanwhile);
       begun.release();
-      await soon(() => flow.direct.threads.get(threadOf(page)).then(({ status }) => status)).toEqual("idle");
       const waits = client.meanwhile === "waits";
+      if (waits) await script.call(0);
+      await soon(() => flow.direct.threads.get(threadOf(page)).then(({ status }) => status)).toEqual("idle");
       const said = [...before, ...begun.whole, ...(waits ? [meanwhile, "Gladly."] : [])];
       const isPart = waits && client.restLaterOnJs && inject("server") === "js";
       if (!isPart) await soon(() => shown(page)).toEqual(said);

@@ -92,7 +92,7 @@ export const differences: Difference[] = [
     of: ({ request }) => /\/runs\/[0-9a-f-]{36}\/(cancel|stream|join)(\?|$)/.test(request),
     even: (exchange) =>
       /not found|No runs found/i.test(exchange.body) &&
-      /^event: error|^\{"(detail|__error__)"|^(Run|Thread) /.test(exchange.body)
+      /^\s*(event: error|\{"(detail|__error__)"|(Run|Thread) )/.test(exchange.body)
         ? { ...exchange, status: 404, headers: {}, body: "no run" }
         : exchange,
   },
