@@ -102,6 +102,8 @@ describe.concurrent.each(browserClients)("$name", (client) => {
     it("has two tabs on one thread: one stops, and either goes on", async ({ open }) => {
       const { page: first, id, kept } = await opened(open, "tabs", place, turn);
       const second = await opens(open, threadOf(first));
+      // A tab that reads between the Stop and the next message would make an edit of what that names.
+      await soon(async () => (await spoken(second)).length > 0).toEqual(true);
       await stopButton(first).click();
       await settled(first);
       await expectShown(first, kept);
