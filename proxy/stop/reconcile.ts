@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client, Run } from "@langchain/langgraph-sdk";
-import type { State } from "../core/cut.ts";
+import { entrypointOf, type State } from "../core/cut.ts";
 import type { Write } from "../core/plan.ts";
 import { ProxyError } from "../errors.ts";
 import { statusOf } from "../upstream.ts";
@@ -27,7 +27,7 @@ const mostValues = 6;
 /** So long a write that the server doesn't take is tried again, in milliseconds. */
 const patience = 15_000;
 
-/** Every graph but one of the functional API can be written to as its start. */
+/** What every graph but one of the functional API can be written to as. */
 const start = "__start__";
 
 /** With what servers answer, beside 500, when an edge of the graph throws. */
@@ -62,7 +62,7 @@ export async function reconcile(
     const state = known ?? (await readState(client, threadId));
     known = undefined;
     const planned = plan(state);
-    const isByNode = planned !== undefined && followsEdges(planned);
+    const isByNode = planned !== undefined && followsEdges(planned) && !entrypointOf(state);
     const write: Write | undefined = isByNode && fromStart ? { ...planned, asNode: start } : planned;
     if (!write) return { state, superseded: false };
     if (write.values && (written.size === mostValues || written.has(JSON.stringify(write)))) throw inVain(threadId);

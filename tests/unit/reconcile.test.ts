@@ -101,6 +101,18 @@ describe("reconciling a thread", () => {
     },
   );
 
+  it("goes in by nothing but its node in a graph of the functional API, which has no start to write to", async () => {
+    const whole: Write = { values: { messages: ["all"] }, asNode: "agent" };
+    const client = fake({ answers: [500] });
+    const { getState } = client.threads;
+    client.threads.getState = async (...asked: Parameters<typeof getState>) => {
+      const state = await getState(...asked);
+      return { ...state, next: ["agent"], metadata: { source: "input" } } as never;
+    };
+    await reconcile(client, "t", "r1", () => (client.writes.length === 0 ? whole : undefined));
+    expect(client.writes).toEqual([whole]);
+  });
+
   it("is the caller's to know where the server refuses it as either", async () => {
     const half: Write = { values: { messages: ["half"] }, asNode: "agent" };
     const refusing = fake({ answers: [400, 400, 400] });
